@@ -1,0 +1,32 @@
+// The verbs. Each does what its line in `--help` says and returns the exit code.
+#pragma once
+
+#include <string>
+
+#include "profctl/options.h"
+
+namespace profd::profctl {
+
+struct TopOptions {
+  std::string duration;  ///< a fresh window of that length; empty: the last ten seconds
+  bool once = false;
+};
+
+struct RecordOptions {
+  std::string duration;
+  std::string since, until;
+  std::string format;
+  std::string file;
+  bool goroutines = false;
+  bool labels = false;
+};
+
+int RunTop(const Options& options, const TopOptions& top);
+int RunRecord(const Options& options, const RecordOptions& record);
+int RunPs(const Options& options);
+int RunUrl(const Options& options);
+int RunStatus(const Options& options);
+int RunDoctor(const Options& options);
+int RunVersion(const Options& options);
+
+}  // namespace profd::profctl

@@ -1,0 +1,394 @@
+#include "symbols/symbolizer.h"
+
+#include <algorithm>
+#include <functional>
+#include <mutex>
+
+#include "process/proc_maps.h"
+#include "symbols/ask_pool.h"
+#include "symbols/frame_cache.h"
+#include "symbols/lru_map.h"
+#include "symbols/object_table.h"
+#include "symbols/waste_limit.h"
+
+namespace profd {
+namespace {
+
+constexpr size_t kMaxStackDeltas = 8192;
+
+using ObjectPosition = std::pair<uint32_t, uint64_t>;  // an object's id, a position in it
+using StackDeltaAnswer = absl::StatusOr<std::optional<uint32_t>>;
+struct ObjectPositionHash {
+  size_t operator()(const ObjectPosition& key) const {
+    return std::hash<uint64_t>()(key.second ^ (uint64_t{key.first} << 40));
+  }
+};
+
+/// An address as a question to its object.
+struct Query {
+  std::shared_ptr<Object> object;  // null: nothing to ask
+  uint64_t position = 0;
+  const ResolvedAddress* address = nullptr;  // null in the kernel
+  FrameLines lines;
+  bool answered = false;
+  bool pending = false;
+};
+
+constexpr size_t kAskingThreads = 3;
+constexpr size_t kMaxWaitingQuestions = 256;
+
+/// All but the leaf are return addresses: the call before them is meant, or its last byte, which does as well.
+uint64_t CallSite(uint64_t address, uint64_t lowest, bool leaf) {
+  return leaf || address <= lowest ? address : address - 1;
+}
+
+uint64_t PositionOf(const ResolvedAddress& address, bool leaf) {
+  const uint64_t site = CallSite(address.address, address.mapping_start, leaf);
+  switch (KindOf(*address.file)) {
+    case MemoryKind::kAnonymous: return site;
+    case MemoryKind::kVdso:  // the kernel gives it an offset that means nothing
+      return site - address.mapping_start;
+    default: return site - address.mapping_start + address.mapping_offset;
+  }
+}
+
+/// "name [module]" as kallsyms has it, to the name alone.
+void StripModule(std::string& name) {
+  if (!name.ends_with(']')) return;
+  const size_t bracket = name.rfind('[');
+  if (bracket == std::string::npos || bracket == 0) return;
+  if (name[bracket - 1] != '\t' && name[bracket - 1] != ' ') return;
+  name.resize(bracket - 1);
+}
+
+}  // namespace
+
+class Symbolizer::Impl {
+ public:
+  Impl(const ProcFs* proc_fs, const Clock* clock, ObjectAnalyzer* analyzer, size_t max_cached)
+      : clock_(*clock), analyzer_(*analyzer), objects_(proc_fs, clock), cache_(max_cached) {}
+
+  std::vector<SymbolizedAddress> Symbolize(const ProcessDetails& process, std::span<const ResolvedAddress> addresses,
+                                           Patience patience);
+  std::vector<SymbolizedAddress> SymbolizeKernel(std::span<const uint64_t> addresses, Patience patience);
+  absl::StatusOr<GoFacts> AskGo(const ProcessDetails& process, const ResolvedAddress& text, Patience patience);
+  std::optional<uint32_t> StackDelta(const ProcessDetails& process, const ResolvedAddress& leaf, Patience patience);
+  SymbolsState StateOf(const MappedFile& executable) const;
+  size_t cached() const {
+    std::lock_guard lock(mutex_);
+    return cache_.size();
+  }
+  SymbolizerCounters counters() const;
+
+ private:
+  /// What one of our threads asks a worker. It outlives the caller, who may lose patience.
+  struct Question {
+    std::shared_ptr<Object> object;
+    std::vector<uint64_t> positions;
+    std::optional<ProcessDetails> process;  // none in the kernel
+    ResolvedAddress address;
+    absl::StatusOr<std::vector<FrameLines>> answer = Error(absl::StatusCode::kUnavailable, "not answered yet");
+  };
+
+  /// Fills in the lines of all queries; `process` is null in the kernel.
+  void Answer(std::vector<Query>& queries, const ProcessDetails* process, Patience patience);
+  void AnswerFromCache(std::vector<Query>& queries);
+  /// Asks about all unanswered queries from `first` on that have the same object as that.
+  void Ask(std::vector<Query>& queries, size_t first, const ProcessDetails* process, Patience patience);
+  /// On a thread of the pool: asks unless objects of the same owner have wasted too much time, and notes what is
+  /// wasted now.
+  template <typename Reply>
+  Reply AskUnlessWasteful(const Object& object, const std::function<Reply()>& ask);
+  absl::StatusOr<std::vector<FrameLines>> AskObject(const Question& question);
+  void EnsureFile(Object& object, const ProcessDetails& process, const ResolvedAddress& address);
+
+  /// Adds the failures of an object during its life to the counters.
+  class FailureCount {
+   public:
+    FailureCount(Impl& owner, const Object& object) : owner_(owner), object_(object), before_(object.failures()) {}
+    ~FailureCount() {
+      std::lock_guard lock(owner_.mutex_);
+      owner_.counters_.failed_objects += object_.failures() - before_;
+    }
+
+   private:
+    Impl& owner_;
+    const Object& object_;
+    const uint64_t before_;
+  };
+
+  const Clock& clock_;
+  ObjectAnalyzer& analyzer_;
+  ObjectTable objects_;
+
+  mutable std::mutex mutex_;  // never held while a worker is asked
+  FrameCache cache_;
+  LruMap<ObjectPosition, std::optional<uint32_t>, ObjectPositionHash> stack_deltas_{kMaxStackDeltas};
+  WasteLimit waste_;
+  SymbolizerCounters counters_;
+  AskPool pool_{kAskingThreads, kMaxWaitingQuestions};  // last: its threads use the rest
+};
+
+void Symbolizer::Impl::AnswerFromCache(std::vector<Query>& queries) {
+  std::lock_guard lock(mutex_);
+  for (Query& query : queries) {
+    if (!query.object) continue;
+    query.answered = cache_.Find(query.object->id(), query.position, &query.lines);
+    ++counters_.lookups;
+    if (query.answered) ++counters_.hits;
+  }
+}
+
+void Symbolizer::Impl::Answer(std::vector<Query>& queries, const ProcessDetails* process, Patience patience) {
+  AnswerFromCache(queries);
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  for (size_t i = 0; i < queries.size(); ++i) {
+    if (!queries[i].object || queries[i].answered) continue;
+    const auto left = std::chrono::ceil<Patience>(deadline - std::chrono::steady_clock::now());
+    Ask(queries, i, process, std::max(left, Patience(0)));
+  }
+}
+
+template <typename Reply>
+Reply Symbolizer::Impl::AskUnlessWasteful(const Object& object, const std::function<Reply()>& ask) {
+  const WasteLimit::Culprit culprit(object.identity().device, object.identity().owner);
+  const BootTime begin = clock_.Boot();
+  {
+    std::lock_guard lock(mutex_);
+    if (!waste_.Allows(culprit, begin)) return Error(absl::StatusCode::kUnavailable, "other objects took too long");
+  }
+  Reply reply = ask();
+  if (absl::IsInternal(reply.status()) || absl::IsDeadlineExceeded(reply.status())) {
+    const BootTime now = clock_.Boot();
+    std::lock_guard lock(mutex_);
+    waste_.Add(culprit, now, now - begin);
+  }
+  return reply;
+}
+
+absl::StatusOr<std::vector<FrameLines>> Symbolizer::Impl::AskObject(const Question& question) {
+  Object& object = *question.object;
+  if (question.process) EnsureFile(object, *question.process, question.address);
+  const FailureCount count(*this, object);
+  // Once for each object: whoever wants a line wants the build ID too.
+  if (object.kind() == ObjectKind::kElf) RETURN_IF_ERROR(object.Describe(analyzer_, clock_).status());
+  return object.Resolve(analyzer_, clock_, question.positions);
+}
+
+void Symbolizer::Impl::EnsureFile(Object& object, const ProcessDetails& process, const ResolvedAddress& address) {
+  // An object that failed is not opened either; the vdso's copy is never closed.
+  if (object.MayBeAsked(clock_) && KindOf(*address.file) != MemoryKind::kVdso) {
+    objects_.EnsureFile(object, process, address);
+  }
+}
+
+void Symbolizer::Impl::Ask(std::vector<Query>& queries, size_t first, const ProcessDetails* process,
+                           Patience patience) {
+  auto question = std::make_shared<Question>();
+  question->object = queries[first].object;
+  if (process) question->process = *process;
+  if (queries[first].address) question->address = *queries[first].address;
+  std::vector<uint64_t>& positions = question->positions;
+  for (size_t i = first; i < queries.size(); ++i) {
+    if (queries[i].object == question->object && !queries[i].answered) positions.push_back(queries[i].position);
+  }
+  std::sort(positions.begin(), positions.end());
+  positions.erase(std::unique(positions.begin(), positions.end()), positions.end());
+
+  const auto ask = [this, question] {
+    const Object& object = *question->object;
+    question->answer = AskUnlessWasteful<absl::StatusOr<std::vector<FrameLines>>>(
+        object, [this, question] { return AskObject(*question); });
+    if (!question->answer.ok()) return;
+    std::lock_guard lock(mutex_);
+    for (size_t i = 0; i < question->positions.size(); ++i) {
+      FrameLines& lines = (*question->answer)[i];
+      if (!question->process) {
+        for (FrameLine& line : lines) {
+          StripModule(line.function);
+          StripModule(line.system_name);
+        }
+      }
+      cache_.Insert(object.id(), question->positions[i], lines);
+    }
+  };
+  const bool done = pool_.RunFor(question->object->id(), ask, patience);
+  std::lock_guard lock(mutex_);
+  for (size_t i = first; i < queries.size(); ++i) {
+    Query& query = queries[i];
+    if (query.object != question->object || query.answered) continue;
+    query.answered = true;
+    query.pending = !done;
+    if (!done || !question->answer.ok()) {
+      ++counters_.unanswered;
+      continue;
+    }
+    // From the cache, where names have their bounds; the answer itself only if the cache is too small for a stack.
+    if (cache_.Find(question->object->id(), query.position, &query.lines)) continue;
+    const auto place = std::lower_bound(positions.begin(), positions.end(), query.position);
+    query.lines = (*question->answer)[static_cast<size_t>(place - positions.begin())];
+  }
+}
+
+std::vector<SymbolizedAddress> Symbolizer::Impl::Symbolize(const ProcessDetails& process,
+                                                           std::span<const ResolvedAddress> addresses,
+                                                           Patience patience) {
+  objects_.CloseIdleFiles();
+  std::vector<Query> queries(addresses.size());
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    const ResolvedAddress& address = addresses[i];
+    if (address.file == nullptr) continue;
+    // Neighbours on a stack are mostly in the same mapping.
+    const ResolvedAddress* previous = i > 0 ? &addresses[i - 1] : nullptr;
+    const bool repeated =
+        previous && previous->file == address.file && previous->mapping_start == address.mapping_start;
+    queries[i] = {repeated ? queries[i - 1].object : objects_.At(process, address), PositionOf(address, i == 0),
+                  &address};
+  }
+  Answer(queries, &process, patience);
+
+  std::vector<SymbolizedAddress> result(addresses.size());
+  const Object* described = nullptr;
+  std::string build_id;
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    const ResolvedAddress& address = addresses[i];
+    SymbolizedAddress& symbolized = result[i];
+    symbolized.address = address.address;
+    if (address.file == nullptr) continue;
+    symbolized.mapping_start = address.mapping_start;
+    symbolized.mapping_limit = address.mapping_limit;
+    symbolized.mapping_offset = address.mapping_offset;
+    symbolized.file = WithoutDeleted(address.file->path);
+    symbolized.lines = std::move(queries[i].lines);
+    symbolized.pending = queries[i].pending;
+    if (const Object* object = queries[i].object.get(); object != described) {
+      described = object;
+      build_id = object ? object->facts().build_id : "";
+    }
+    symbolized.build_id = build_id;
+  }
+  return result;
+}
+
+std::vector<SymbolizedAddress> Symbolizer::Impl::SymbolizeKernel(std::span<const uint64_t> addresses,
+                                                                 Patience patience) {
+  std::vector<Query> queries(addresses.size());
+  const auto answer = [&] {
+    const std::shared_ptr<Object> kernel = objects_.Kernel();
+    for (size_t i = 0; i < addresses.size(); ++i) queries[i] = {kernel, CallSite(addresses[i], 0, i == 0)};
+    Answer(queries, nullptr, patience);
+  };
+  answer();
+  const bool all = std::all_of(queries.begin(), queries.end(), [](const Query& query) { return !query.lines.empty(); });
+  if (!all && objects_.RefreshKernel()) answer();
+
+  std::vector<SymbolizedAddress> result(addresses.size());
+  for (size_t i = 0; i < addresses.size(); ++i) {
+    result[i].address = addresses[i];
+    result[i].mapping_limit = UINT64_MAX;
+    result[i].file = "[kernel]";
+    result[i].lines = std::move(queries[i].lines);
+    result[i].pending = queries[i].pending;
+  }
+  return result;
+}
+
+absl::StatusOr<GoFacts> Symbolizer::Impl::AskGo(const ProcessDetails& process, const ResolvedAddress& text,
+                                                Patience patience) {
+  if (text.file == nullptr || KindOf(*text.file) != MemoryKind::kFile) {
+    return Error(absl::StatusCode::kNotFound, "no file is mapped there");
+  }
+  const std::shared_ptr<Object> object = objects_.At(process, text);
+  if (object == nullptr) return Error(absl::StatusCode::kUnavailable, "its file is not known");
+  if (const auto known = object->known_go()) return *known;
+  if (object->described() && object->facts().go_version.empty()) {
+    return Error(absl::StatusCode::kNotFound, "not built by Go");
+  }
+  using Reply = absl::StatusOr<GoFacts>;
+  auto answer = std::make_shared<Reply>();
+  const auto ask = [this, object, process, text]() -> Reply {
+    EnsureFile(*object, process, text);
+    if (!object->described() && !object->HasFile()) {
+      return Error(absl::StatusCode::kUnavailable, "its file cannot be opened");
+    }
+    const FailureCount count(*this, *object);
+    return object->AskGo(analyzer_, clock_);
+  };
+  const bool done = pool_.RunFor(
+      object->id(), [this, object, ask, answer] { *answer = AskUnlessWasteful<Reply>(*object, ask); }, patience);
+  return done ? *answer : Error(absl::StatusCode::kUnavailable, "the answer is not there yet");
+}
+
+std::optional<uint32_t> Symbolizer::Impl::StackDelta(const ProcessDetails& process, const ResolvedAddress& leaf,
+                                                     Patience patience) {
+  if (leaf.file == nullptr || KindOf(*leaf.file) != MemoryKind::kFile) return std::nullopt;
+  const std::shared_ptr<Object> object = objects_.At(process, leaf);
+  if (object == nullptr) return std::nullopt;
+  const ObjectPosition key(object->id(), PositionOf(leaf, true));
+  {
+    std::lock_guard lock(mutex_);
+    if (const auto* known = stack_deltas_.Find(key)) return *known;
+  }
+  const auto ask = [this, object, process, leaf, position = key.second]() -> StackDeltaAnswer {
+    EnsureFile(*object, process, leaf);
+    const FailureCount count(*this, *object);
+    return object->AskStackDelta(analyzer_, clock_, position);
+  };
+  const auto keep = [this, object, ask, key] {
+    const StackDeltaAnswer answer = AskUnlessWasteful<StackDeltaAnswer>(*object, ask);
+    std::lock_guard lock(mutex_);
+    if (answer.ok()) stack_deltas_.Put(key, *answer);
+  };
+  if (!pool_.RunFor(object->id(), keep, patience)) return std::nullopt;
+  std::lock_guard lock(mutex_);
+  const auto* known = stack_deltas_.Find(key);
+  return known ? *known : std::nullopt;
+}
+
+SymbolsState Symbolizer::Impl::StateOf(const MappedFile& executable) const {
+  std::string failure;
+  const std::shared_ptr<Object> object = objects_.Known(executable, &failure);
+  if (object == nullptr) return {"", failure.empty() ? "" : "failed: " + failure};
+  SymbolsState state;
+  if (object->described()) {
+    const ObjectFacts facts = object->facts();
+    state = {facts.go_version.empty() ? "native" : facts.go_version, facts.symbols};
+    // Its functions have names all the same.
+    if (const std::string why = object->unknown_layout(); !why.empty()) {
+      state.symbols += fmt::format(" (goroutines unknown: {})", why);
+    }
+  }
+  if (const absl::Status status = object->failure(); !status.ok()) state.symbols = "failed: " + Message(status);
+  return state;
+}
+
+SymbolizerCounters Symbolizer::Impl::counters() const {
+  std::lock_guard lock(mutex_);
+  SymbolizerCounters counters = counters_;
+  counters.open_failures = objects_.open_failures();
+  return counters;
+}
+
+Symbolizer::Symbolizer(const ProcFs* proc_fs, const Clock* clock, ObjectAnalyzer* analyzer, size_t max_cached)
+    : impl_(std::make_unique<Impl>(proc_fs, clock, analyzer, max_cached)) {}
+Symbolizer::~Symbolizer() = default;
+std::vector<SymbolizedAddress> Symbolizer::Symbolize(const ProcessDetails& process,
+                                                     std::span<const ResolvedAddress> addresses, Patience patience) {
+  return impl_->Symbolize(process, addresses, patience);
+}
+std::vector<SymbolizedAddress> Symbolizer::SymbolizeKernel(std::span<const uint64_t> addresses, Patience patience) {
+  return impl_->SymbolizeKernel(addresses, patience);
+}
+absl::StatusOr<GoFacts> Symbolizer::AskGo(const ProcessDetails& process, const ResolvedAddress& text,
+                                          Patience patience) {
+  return impl_->AskGo(process, text, patience);
+}
+std::optional<uint32_t> Symbolizer::StackDelta(const ProcessDetails& process, const ResolvedAddress& leaf,
+                                               Patience patience) {
+  return impl_->StackDelta(process, leaf, patience);
+}
+SymbolsState Symbolizer::StateOf(const MappedFile& executable) const { return impl_->StateOf(executable); }
+size_t Symbolizer::cached() const { return impl_->cached(); }
+SymbolizerCounters Symbolizer::counters() const { return impl_->counters(); }
+
+}  // namespace profd

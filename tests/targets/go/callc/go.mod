@@ -1,0 +1,3 @@
+module profd.test/callc
+
+go 1.18

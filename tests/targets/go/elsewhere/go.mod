@@ -1,0 +1,3 @@
+module profd.test/elsewhere
+
+go 1.18

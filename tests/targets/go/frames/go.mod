@@ -1,0 +1,3 @@
+module profd.test/frames
+
+go 1.18

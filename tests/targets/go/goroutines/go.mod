@@ -1,0 +1,3 @@
+module profd.test/goroutines
+
+go 1.16

@@ -1,0 +1,3 @@
+module profd.test/labels
+
+go 1.18

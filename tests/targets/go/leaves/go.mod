@@ -1,0 +1,3 @@
+module profd.test/leaves
+
+go 1.18

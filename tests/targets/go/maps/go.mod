@@ -1,0 +1,3 @@
+module profd.test/maps
+
+go 1.16

@@ -1,0 +1,3 @@
+module profd.test/recurse
+
+go 1.16

@@ -1,0 +1,3 @@
+module profd.test/selfprofile
+
+go 1.18

@@ -1,0 +1,3 @@
+module profd.test/server
+
+go 1.16
