@@ -6,7 +6,7 @@ PROFD_FLAGS ?=
 FUZZ_SECONDS ?= 60
 
 .DEFAULT_GOAL := all
-.PHONY: all help run test soak test-kernels bench fuzz lint tidy format install clean packages configure-tests
+.PHONY: all help run demo test soak test-kernels bench fuzz lint tidy format install clean packages configure-tests
 
 all: $(BUILD)/build.ninja ## build build/profd and build/profctl (release)
 	@cmake --build $(BUILD) -j $(JOBS) --target profd profctl
@@ -17,6 +17,10 @@ help: ## list these targets
 run: packages ## install what is missing, build, and run profd here until Ctrl-C
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) deploy/run $(PROFD_FLAGS)
+
+demo: packages-demo ## a Go service with a runaway recursion, caught; with Prometheus and its alert
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) deploy/demo/run
 
 test: packages-test ## install what is missing, build, and run every test that can run here (about 15 minutes)
 	@$(MAKE) --no-print-directory configure-tests

@@ -3,6 +3,7 @@
 // outcome.
 #include "lib/go_labels.h"
 #include "lib/kernel.h"
+#include "lib/reading.h"
 #include "lib/stats.h"
 #include "lib/task.h"
 #include "lib/user_stack.h"
@@ -63,22 +64,6 @@ struct {
   __uint(max_entries, 512 << 10);
 } stacks SEC(".maps");
 
-// Processes that configuration leaves alone.
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 4096);
-  __type(key, struct profd_process_id);
-  __type(value, __u8);
-} excluded SEC(".maps");
-
-// Where Go's goroutine is found, for the processes that user space has looked at.
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 4096);
-  __type(key, struct profd_process_id);
-  __type(value, struct profd_go_process);
-} go_processes SEC(".maps");
-
 // Sets of labels that were sent, by their hash. User space empties it; what finds no room is not told apart.
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -103,6 +88,7 @@ struct scratch {
   struct unwind_state user;
   struct kernel_stack kernel;
   struct profd_labels_record labels;
+  struct profd_reading_record reading;
   struct profd_count_key key;
   struct profd_count new_count;
 };
@@ -264,6 +250,17 @@ static __always_inline __u64 note_labels(struct profd_labels_record* labels, con
   return PROFD_LABELS_OTHER;
 }
 
+// The tick as a tripwire: a stack that folds may be the beginning of one without end. A suspect has ticks of its own.
+static __always_inline void report_recursion(struct scratch* scratch, struct task_struct* task,
+                                             const struct profd_go_process* go) {
+  if (bpf_map_lookup_elem(&suspects, &scratch->key.process)) return;
+  scratch->reading.process = scratch->key.process;
+  scratch->reading.fatal = 0;
+  scratch->reading.suspect = 0;
+  describe_reading(&scratch->reading, &scratch->user, task, go, PROFD_TRIGGER_TICK);
+  send_reading(&scratch->reading, &scratch->user);
+}
+
 static __always_inline enum sample_outcome record_sample(struct bpf_perf_event_data* ctx, struct scratch* scratch,
                                                          struct task_struct* task, __u32 task_flags, __u64 random) {
   struct user_registers registers = {};
@@ -283,6 +280,7 @@ static __always_inline enum sample_outcome record_sample(struct bpf_perf_event_d
       bpf_probe_read_user(&scratch->key.goroutine, sizeof(__u64), (void*)(scratch->user.goroutine + go->g_goid));
     }
     if (notes_labels && go) scratch->key.labels = note_labels(&scratch->labels, go, scratch->user.goroutine, *gen);
+    if (scratch->user.record.fold_count) report_recursion(scratch, task, go);
   }
   if ((__s64)ctx->regs.rip < 0) read_kernel_stack(ctx, &scratch->kernel);
 

@@ -35,6 +35,12 @@ static __always_inline void count_run(__u32 program, __u64 began_ns) {
   if (stats) add_run(stats, began_ns, 0);
 }
 
+// Of the whole process: the thread that ends last may not be the one that was killed.
+static __always_inline __u32 exit_code(struct task_struct* task) {
+  if (BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT) return BPF_CORE_READ(task, signal, group_exit_code);
+  return BPF_CORE_READ(task, exit_code);
+}
+
 static __always_inline void send(__u32 kind, struct task_struct* task, __u32 parent_tgid, __u64 cpu_ns) {
   struct profd_process_record* record = bpf_ringbuf_reserve(&process_events, sizeof(*record), 0);
   if (!record) {
@@ -48,6 +54,8 @@ static __always_inline void send(__u32 kind, struct task_struct* task, __u32 par
   record->header.time_ns = bpf_ktime_get_boot_ns();
   record->parent_tgid = parent_tgid;
   record->tid = BPF_CORE_READ(task, pid);
+  record->exit_code = kind == PROFD_RECORD_EXIT ? exit_code(task) : 0;
+  record->pad = 0;
   record->cpu_ns = cpu_ns;
   record->leader_cpu_ns = BPF_CORE_READ(task, group_leader, se.sum_exec_runtime);
   record->dead_cpu_ns = BPF_CORE_READ(task, signal, sum_sched_runtime);

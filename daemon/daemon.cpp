@@ -4,19 +4,26 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <atomic>
 #include <chrono>
 #include <optional>
 
 #include "api/api_server.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "daemon_backend.h"
 #include "export/prometheus_collector.h"
 #include "kernel/features.h"
 #include "kernel/process_monitor.h"
 #include "kernel/sampler.h"
+#include "kernel/tripwires.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/recursion_stage.h"
+#include "probes/probe_keeper.h"
+#include "process/cpu_time.h"
 #include "process/proc_fs.h"
 #include "profile/sample_outcome.h"
+#include "storage/event_store.h"
 #include "storage/profile_store.h"
 #include "symbols/symbolizer.h"
 #include "worker/worker_pool.h"
@@ -28,6 +35,7 @@ namespace {
 constexpr uint64_t kHistoryBytes = 8 << 20;
 constexpr std::chrono::hours kHistoryAge{1};
 constexpr size_t kCachedAddresses = 65536;
+constexpr size_t kKeptStories = 1000;
 
 absl::Status MakeDirectory(const std::string& path) {
   if (mkdir(path.c_str(), 0750) == 0 || errno == EEXIST) return absl::OkStatus();
@@ -35,6 +43,20 @@ absl::Status MakeDirectory(const std::string& path) {
 }
 
 void LogError(const absl::Status& status) { spdlog::warn("{}", Message(status)); }
+
+void LogRecursion(const RecursionChange& change) {
+  const RecursionEvent& event = change.event;
+  if (!change.transition || event.grade < RecursionGrade::kGrowing) return;
+  const bool alarm = event.grade >= RecursionGrade::kProjected && event.state != RecursionState::kEnded;
+  spdlog::log(alarm ? spdlog::level::warn : spdlog::level::info,
+              "recursion {} of {} (pid {}) {}, {}: {} frames deep in {}; {}", event.id,
+              ToPrintable(event.process.command), event.process.pid, ToWord(event.grade), ToWord(event.state),
+              event.depth, event.cycle.empty() ? "?" : ToPrintable(event.cycle.front().name), ToPrintable(event.reason));
+}
+
+void LogProbes(const ProbedBinary& binary) {
+  spdlog::debug("probes of {} ({}): {}", ToPrintable(binary.path), binary.version, binary.state);
+}
 
 /// Says, at most once a minute, that more ticks are lost than can be overlooked. One thread.
 class LossWarning {
@@ -86,13 +108,16 @@ class Daemon::Impl {
     RETURN_IF_ERROR(MakeDirectory(config_.data_dir));
     RETURN_IF_ERROR(StartSampling());
     api_->SetServing(true);
-    return absl::OkStatus();
+    // Loading them takes as long as all the rest, and ticks come already.
+    return StartTripwires();
   }
 
   void Stop() {
     if (backend_) backend_->Detach();
     if (api_) api_->Shutdown();
     if (pipeline_) pipeline_->Stop();
+    recursion_.reset();
+    probes_.reset();
   }
 
   std::vector<std::string> Reload(const Config& wanted) {
@@ -126,9 +151,73 @@ class Daemon::Impl {
                                                        metrics_->OnSegment(segment);
                                                        losses_.OnSegment(segment);
                                                      },
-                                                 .on_error = LogError}));
-    backend_->Attach(pipeline_.get(), sampler_.get(), monitor_.get(), symbolizer_.get(), analyzer_.get());
+                                                 .on_error = LogError,
+                                                 .on_go = [this](GoProgram program) { ConsiderProbes(program); },
+                                                 .on_process_event =
+                                                     [this](const ProcessEvent& event) {
+                                                       if (RecursionStage* stage = stage_.load()) {
+                                                         stage->OnProcessEvent(event);
+                                                       }
+                                                     }}));
+    backend_->Attach({.pipeline = pipeline_.get(),
+                      .sampler = sampler_.get(),
+                      .monitor = monitor_.get(),
+                      .symbolizer = symbolizer_.get(),
+                      .analyzer = analyzer_.get()});
     return absl::OkStatus();
+  }
+
+  void ConsiderProbes(GoProgram& program) {
+    ProbeKeeper* keeper = keeper_.load();
+    if (!program.fd || keeper == nullptr) return;  // DiscoverGo() comes back to it
+    keeper->Consider({.file = program.file,
+                       .path = std::move(program.path),
+                       .fd = std::move(program.fd),
+                       .facts = std::move(program.facts)});
+  }
+
+  absl::Status StartTripwires() {
+    ASSIGN_OR_RETURN(tripwires_, Tripwires::Create({.has_exclusions = !config_.exclude.empty()}, *sampler_));
+    const double budget = config_.map_probe_budget / 100;
+    probes_ = std::make_unique<ProbeKeeper>(
+        tripwires_.get(), [this](const ProcessId& process) { return ReadCpuTime(proc_fs_, process); }, budget,
+        config_.map_probes, LogProbes);
+    keeper_ = probes_.get();
+    outlet_ = std::make_unique<RecursionOutlet>(OpenEvents(), LogError);
+    ASSIGN_OR_RETURN(recursion_, RecursionStage::Start({.tripwires = tripwires_.get(),
+                                                        .resolver = pipeline_->resolver(),
+                                                        .symbolizer = symbolizer_.get(),
+                                                        .probes = probes_.get(),
+                                                        .outlet = outlet_.get(),
+                                                        .proc_fs = &proc_fs_,
+                                                        .clock = &clock_,
+                                                        .on_change =
+                                                            [this](const RecursionChange& change) {
+                                                              metrics_->OnRecursion(change.event);
+                                                              LogRecursion(change);
+                                                            },
+                                                        .on_error = LogError}));
+    stage_ = recursion_.get();
+    backend_->AttachRecursion({.tripwires = tripwires_.get(),
+                               .probes = probes_.get(),
+                               .stage = recursion_.get(),
+                               .outlet = outlet_.get()});
+    pipeline_->DiscoverGo();
+    return absl::OkStatus();
+  }
+
+  // Without its file profd tells what happens now, and not what was.
+  std::unique_ptr<EventStore> OpenEvents() const {
+    auto opened = OpenEventStore(config_.data_dir + "/events.db", kKeptStories);
+    if (!opened.ok()) {
+      LogError(Annotate(opened.status(), "recursion events are not kept"));
+      return nullptr;
+    }
+    if (!opened->set_aside.empty()) {
+      spdlog::error("the file of recursion events was damaged: it is kept as {}, and a new one begun",
+                    opened->set_aside);
+    }
+    return std::move(opened->store);
   }
 
   Config config_;  // as it runs: the start's, and what was reloaded since
@@ -146,7 +235,14 @@ class Daemon::Impl {
   std::unique_ptr<Symbolizer> symbolizer_;
   std::unique_ptr<ProcessMonitor> monitor_;
   std::unique_ptr<Sampler> sampler_;
+  std::unique_ptr<Tripwires> tripwires_;
+  std::unique_ptr<ProbeKeeper> probes_;
+  std::unique_ptr<RecursionOutlet> outlet_;
+  // For threads that begin before these: probes_ and recursion_.
+  std::atomic<ProbeKeeper*> keeper_ = nullptr;
+  std::atomic<RecursionStage*> stage_ = nullptr;
   std::unique_ptr<Pipeline> pipeline_;
+  std::unique_ptr<RecursionStage> recursion_;
 };
 
 Daemon::Daemon(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

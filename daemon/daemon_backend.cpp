@@ -53,15 +53,15 @@ DaemonBackend::DaemonBackend(const Config& config, const Clock* clock, const Pro
       start_boot_(clock->Boot()),
       start_wall_(clock->Wall()) {}
 
-void DaemonBackend::Attach(Pipeline* pipeline, Sampler* sampler, const ProcessMonitor* monitor,
-                           const Symbolizer* symbolizer, const ObjectAnalyzer* analyzer) {
-  pipeline_ = pipeline;
-  sampler_ = sampler;
-  monitor_ = monitor;
-  symbolizer_ = symbolizer;
-  analyzer_ = analyzer;
+void DaemonBackend::Attach(const DaemonParts& parts) {
+  parts_ = parts;
   cpu_until_ready_ = CpuOf(RUSAGE_SELF);
   ready_ = true;
+}
+
+void DaemonBackend::AttachRecursion(const RecursionDetection& recursion) {
+  recursion_ = recursion;
+  detects_ = true;
 }
 
 void DaemonBackend::SetHttpAddress(std::string address) {
@@ -69,15 +69,18 @@ void DaemonBackend::SetHttpAddress(std::string address) {
   http_address_ = std::move(address);
 }
 
-void DaemonBackend::Detach() { ready_ = false; }
+void DaemonBackend::Detach() {
+  detects_ = false;
+  ready_ = false;
+}
 
 void DaemonBackend::AddUsers(const GoDetail& detail, int change) {
   const std::lock_guard lock(detail_mutex_);
   if (detail.goroutine) goroutine_users_ += change;
   if (detail.labels) label_users_ += change;
   if (!ready()) return;
-  sampler_->NoteGoroutines(goroutine_users_ > 0);
-  sampler_->NoteLabels(label_users_ > 0);
+  parts_.sampler->NoteGoroutines(goroutine_users_ > 0);
+  parts_.sampler->NoteLabels(label_users_ > 0);
 }
 
 std::shared_ptr<void> DaemonBackend::Note(const GoDetail& detail) {
@@ -87,16 +90,16 @@ std::shared_ptr<void> DaemonBackend::Note(const GoDetail& detail) {
 
 absl::StatusOr<WallTime> DaemonBackend::Flip() {
   if (!ready()) return Error(absl::StatusCode::kUnavailable, "profd is not sampling: it starts or stops");
-  return pipeline_->Flip();
+  return parts_.pipeline->Flip();
 }
 
 std::vector<ProcessListEntry> DaemonBackend::Processes() const {
   std::vector<ProcessListEntry> entries;
   if (!ready()) return entries;
-  for (Resolver::KnownProcess& known : pipeline_->Processes()) {
+  for (Resolver::KnownProcess& known : parts_.pipeline->Processes()) {
     ProcessListEntry entry;
     if (known.executable_file) {
-      SymbolsState state = symbolizer_->StateOf(*known.executable_file);
+      SymbolsState state = parts_.symbolizer->StateOf(*known.executable_file);
       entry.runtime = std::move(state.runtime);
       entry.symbols = std::move(state.symbols);
     }
@@ -117,6 +120,23 @@ void DaemonBackend::ExplainMissingSymbols(std::vector<ProcessListEntry>& entries
   }
 }
 
+std::vector<RecursionEvent> DaemonBackend::Recursion() const {
+  if (!detects_) return {};
+  return recursion_.stage->Events();
+}
+
+std::shared_ptr<void> DaemonBackend::WatchRecursion(std::function<void(const RecursionEvent&)> sink) {
+  if (!detects_) return nullptr;
+  return recursion_.outlet->Watch(std::move(sink));
+}
+
+absl::StatusOr<bool> DaemonBackend::SetProbes(bool on) {
+  if (!detects_) return Error(absl::StatusCode::kUnavailable, "profd has no probes yet: it starts or stops");
+  const bool before = recursion_.probes->enabled();
+  recursion_.probes->SetEnabled(on);
+  return before;
+}
+
 bool DaemonBackend::ProcessExists(uint32_t pid) const {
   struct stat status {};
   return stat(fmt::format("/proc/{}", pid).c_str(), &status) == 0;
@@ -124,19 +144,19 @@ bool DaemonBackend::ProcessExists(uint32_t pid) const {
 
 void DaemonBackend::AddKernelStatus(DaemonStatus& status) const {
   status.cpu_until_ready = cpu_until_ready_;
-  status.cpus = static_cast<uint32_t>(sampler_->cpus());
-  status.outcomes = pipeline_->Outcomes();
-  status.programs.push_back(ToStatus(sampler_->Stats()));
-  for (const ProgramStats& stats : monitor_->Stats()) status.programs.push_back(ToStatus(stats));
-  for (const MapFill& fill : sampler_->MapFills()) {
+  status.cpus = static_cast<uint32_t>(parts_.sampler->cpus());
+  status.outcomes = parts_.pipeline->Outcomes();
+  status.programs.push_back(ToStatus(parts_.sampler->Stats()));
+  for (const ProgramStats& stats : parts_.monitor->Stats()) status.programs.push_back(ToStatus(stats));
+  for (const MapFill& fill : parts_.sampler->MapFills()) {
     status.maps.push_back({.name = fill.name, .entries = fill.entries, .max_entries = fill.max_entries});
   }
-  for (const Pipeline::QueueState& queue : pipeline_->Queues()) {
+  for (const Pipeline::QueueState& queue : parts_.pipeline->Queues()) {
     status.queues.push_back({.name = queue.name, .size = queue.size, .dropped = queue.dropped});
   }
-  status.queues.push_back({.name = "process_events", .size = 0, .dropped = monitor_->lost_events()});
-  status.queues.push_back({.name = "mapping_events", .size = 0, .dropped = monitor_->lost_mappings()});
-  const AnalyzerCounters counters = analyzer_->counters();
+  status.queues.push_back({.name = "process_events", .size = 0, .dropped = parts_.monitor->lost_events()});
+  status.queues.push_back({.name = "mapping_events", .size = 0, .dropped = parts_.monitor->lost_mappings()});
+  const AnalyzerCounters counters = parts_.analyzer->counters();
   status.analyses = {{"ok", counters.ok},
                      {"refused", counters.refused},
                      {"crashed", counters.crashed},
@@ -144,16 +164,34 @@ void DaemonBackend::AddKernelStatus(DaemonStatus& status) const {
                      {"backed_off", counters.backed_off},
                      {"launch_failed", counters.launch_failed}};
   status.analysis_seconds = counters.seconds;
-  status.processes = static_cast<uint32_t>(pipeline_->process_count());
+  status.processes = static_cast<uint32_t>(parts_.pipeline->process_count());
+}
+
+void DaemonBackend::AddProbes(DaemonStatus& status) const {
+  for (const ProgramStats& stats : recursion_.tripwires->Stats()) status.programs.push_back(ToStatus(stats));
+  status.probes_on = recursion_.probes->enabled();
+  status.probe_mechanism = recursion_.tripwires->mechanism();
+  status.probe_trap_cost = recursion_.tripwires->trap_cost();
+  for (const ProbedBinary& binary : recursion_.probes->List()) {
+    status.probes.push_back({.path = binary.path,
+                             .version = binary.version,
+                             .state = binary.state,
+                             .hits = binary.hits,
+                             .cost = binary.cost});
+  }
+  status.losses.push_back({"stack_readings_lost", "looks at stacks that may recurse, lost for lack of room",
+                           recursion_.tripwires->lost_readings()});
+  status.losses.push_back({"recursion_writes_dropped", "changes of recursion stories that a slow disk did not take",
+                           recursion_.outlet->dropped()});
 }
 
 void DaemonBackend::AddLosses(DaemonStatus& status) const {
-  const SymbolizerCounters symbols = symbolizer_->counters();
+  const SymbolizerCounters symbols = parts_.symbolizer->counters();
   status.losses = {
       {"processes_evicted", "programs forgotten early: too many at once, or too many execs of one process",
-       pipeline_->evicted_processes()},
+       parts_.pipeline->evicted_processes()},
       {"mappings_dropped", "executable mappings not recorded: one process, or all together, had too many",
-       pipeline_->dropped_mappings()},
+       parts_.pipeline->dropped_mappings()},
       {"addresses_unanswered", "addresses without a name because their file could not be asked about",
        symbols.unanswered},
       {"file_open_failures", "mapped files that could not be opened", symbols.open_failures},
@@ -180,6 +218,7 @@ DaemonStatus DaemonBackend::Status() const {
   if (!ready()) return status;
   AddKernelStatus(status);
   AddLosses(status);
+  if (detects_) AddProbes(status);
   return status;
 }
 

@@ -46,7 +46,7 @@ void OpenStandardFds() {
 void WarnOfKeysWithoutEffect(const Config& config) {
   const std::vector<std::string> keys = KeysWithoutEffect(config);
   if (keys.empty()) return;
-  spdlog::warn("this version has no map probes yet; without effect: {}", fmt::join(keys, ", "));
+  spdlog::warn("this version does not look at maps yet; without effect: {}", fmt::join(keys, ", "));
 }
 
 void Reload(Daemon& daemon, int argc, char** argv) {

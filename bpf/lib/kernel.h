@@ -16,6 +16,8 @@
 #define PF_IO_WORKER 0x00000010
 #define PF_USER_WORKER 0x00004000
 #define PF_KTHREAD 0x00200000
+#define VM_WRITE 0x00000002
+#define RLIMIT_STACK 3
 #define SIGNAL_GROUP_EXIT 0x00000004  // in signal_struct.flags
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -24,10 +26,26 @@ typedef struct {
   int counter;
 } atomic_t;
 
+struct rlimit {
+  unsigned long rlim_cur;
+};
+
 struct signal_struct {
   atomic_t live;
   unsigned int flags;
+  int group_exit_code;
   unsigned long long sum_sched_runtime;
+  struct rlimit rlim[16];
+};
+
+struct sigaction {
+  void* sa_handler;
+};
+struct k_sigaction {
+  struct sigaction sa;
+};
+struct sighand_struct {
+  struct k_sigaction action[64];
 };
 
 struct sched_entity {
@@ -45,15 +63,18 @@ struct mm_struct {
 struct vm_area_struct {
   unsigned long vm_start;
   unsigned long vm_end;
+  unsigned long vm_flags;
 };
 
 struct task_struct {
   unsigned int flags;
   int pid;
   int tgid;
+  int exit_code;
   struct task_struct* group_leader;
   struct mm_struct* mm;
   struct signal_struct* signal;
+  struct sighand_struct* sighand;
   struct sched_entity se;
   struct thread_struct thread;
   __u64 start_boottime;

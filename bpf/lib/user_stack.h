@@ -30,6 +30,7 @@ static __always_inline bool read_user_registers(struct bpf_perf_event_data* ctx,
 
 struct vma_bounds {
   __u64 start, end;
+  bool writable;
 };
 
 static long read_vma_bounds(struct task_struct* task, struct vm_area_struct* vma, void* context) {
@@ -37,6 +38,7 @@ static long read_vma_bounds(struct task_struct* task, struct vm_area_struct* vma
   (void)task;
   bounds->start = BPF_CORE_READ(vma, vm_start);
   bounds->end = BPF_CORE_READ(vma, vm_end);
+  bounds->writable = (BPF_CORE_READ(vma, vm_flags) & VM_WRITE) != 0;
   return 0;
 }
 
@@ -56,7 +58,8 @@ static __always_inline void find_native_bounds(struct unwind_state* s, struct ta
   }
 }
 
-// The whole user stack of the running task; `go` says where its goroutine is, null where it is no Go program.
+// The whole user stack of the running task; `go` says where its goroutine is, null where it is no Go program. Bounds that
+// are set already stay.
 static __always_inline void unwind_user(struct unwind_state* s, struct task_struct* task,
                                         const struct profd_go_process* go, const struct user_registers* registers) {
   s->sp = registers->sp;

@@ -69,15 +69,16 @@ PROFD_FIELD(profd_labels_record, hash, 16, 8);
 PROFD_FIELD(profd_labels_record, count, 24, 8);
 PROFD_FIELD(profd_labels_record, labels, 32, 96 * PROFD_MAX_LABELS);
 
-PROFD_SIZE(profd_process_record, 80);
+PROFD_SIZE(profd_process_record, 88);
 PROFD_FIELD(profd_process_record, header, 0, 16);
 PROFD_FIELD(profd_process_record, process, 16, 16);
 PROFD_FIELD(profd_process_record, parent_tgid, 32, 4);
 PROFD_FIELD(profd_process_record, tid, 36, 4);
-PROFD_FIELD(profd_process_record, cpu_ns, 40, 8);
-PROFD_FIELD(profd_process_record, leader_cpu_ns, 48, 8);
-PROFD_FIELD(profd_process_record, dead_cpu_ns, 56, 8);
-PROFD_FIELD(profd_process_record, comm, 64, PROFD_COMM_BYTES);
+PROFD_FIELD(profd_process_record, exit_code, 40, 4);
+PROFD_FIELD(profd_process_record, cpu_ns, 48, 8);
+PROFD_FIELD(profd_process_record, leader_cpu_ns, 56, 8);
+PROFD_FIELD(profd_process_record, dead_cpu_ns, 64, 8);
+PROFD_FIELD(profd_process_record, comm, 72, PROFD_COMM_BYTES);
 
 PROFD_SIZE(profd_task_record, 48);
 PROFD_FIELD(profd_task_record, process, 0, 16);
@@ -86,7 +87,7 @@ PROFD_FIELD(profd_task_record, kernel_thread, 20, 4);
 PROFD_FIELD(profd_task_record, cpu_ns, 24, 8);
 PROFD_FIELD(profd_task_record, comm, 32, PROFD_COMM_BYTES);
 
-PROFD_SIZE(profd_go_process, 88);
+PROFD_SIZE(profd_go_process, 96);
 PROFD_FIELD(profd_go_process, text_lo, 0, 8);
 PROFD_FIELD(profd_go_process, text_hi, 8, 8);
 PROFD_FIELD(profd_go_process, tls_g_offset, 16, 8);
@@ -105,6 +106,39 @@ PROFD_FIELD(profd_go_process, m_vdso_sp, 72, 4);
 PROFD_FIELD(profd_go_process, g_labels, 76, 4);
 PROFD_FIELD(profd_go_process, labels_are_list, 80, 4);
 PROFD_FIELD(profd_go_process, pad, 84, 4);
+PROFD_FIELD(profd_go_process, max_stack_at, 88, 8);
+
+PROFD_SIZE(profd_reading_record, 312);
+PROFD_FIELD(profd_reading_record, process, 16, 16);
+PROFD_FIELD(profd_reading_record, tid, 32, 4);
+PROFD_FIELD(profd_reading_record, trigger, 36, 4);
+PROFD_FIELD(profd_reading_record, goroutine, 40, 8);
+PROFD_FIELD(profd_reading_record, stack_lo, 48, 8);
+PROFD_FIELD(profd_reading_record, stack_hi, 56, 8);
+PROFD_FIELD(profd_reading_record, stack_bytes, 64, 8);
+PROFD_FIELD(profd_reading_record, max_stack, 72, 8);
+PROFD_FIELD(profd_reading_record, rlimit_stack, 80, 8);
+PROFD_FIELD(profd_reading_record, main_thread_stack, 88, 4);
+PROFD_FIELD(profd_reading_record, fatal, 92, 4);
+PROFD_FIELD(profd_reading_record, positions_verified, 96, 4);
+PROFD_FIELD(profd_reading_record, suspect, 100, 4);
+PROFD_FIELD(profd_reading_record, repeats, 104, 8 * PROFD_MAX_FOLDS);
+PROFD_FIELD(profd_reading_record, comm, 136, PROFD_COMM_BYTES);
+PROFD_FIELD(profd_reading_record, stack, 152, 160);
+
+PROFD_SIZE(profd_go_binary, 128);
+PROFD_FIELD(profd_go_binary, go, 0, 96);
+PROFD_FIELD(profd_go_binary, probe_at, 96, 8 * PROFD_SITES);
+
+PROFD_SIZE(profd_probe_meter, 32);
+PROFD_FIELD(profd_probe_meter, hits, 0, 8);
+PROFD_FIELD(profd_probe_meter, program_ns, 8, 8);
+
+PROFD_SIZE(profd_probe_cost_record, 56);
+PROFD_FIELD(profd_probe_cost_record, process, 16, 16);
+PROFD_FIELD(profd_probe_cost_record, binary, 32, 8);
+PROFD_FIELD(profd_probe_cost_record, hits, 40, 8);
+PROFD_FIELD(profd_probe_cost_record, program_ns, 48, 8);
 
 PROFD_SIZE(profd_program_stats, 32);
 PROFD_FIELD(profd_program_stats, runs, 0, 8);

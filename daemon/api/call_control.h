@@ -20,6 +20,11 @@ class StopSignal {
     changed_.notify_all();
   }
 
+  bool stopped() const {
+    std::lock_guard lock(mutex_);
+    return stopped_;
+  }
+
   /// Waits that long. False, early, once stopped or when `gone` (asked every 100 ms) says so.
   bool Wait(std::chrono::nanoseconds length, const std::function<bool()>& gone) {
     const auto deadline = std::chrono::steady_clock::now() + length;
@@ -33,7 +38,7 @@ class StopSignal {
   }
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   bool stopped_ = false;
 };

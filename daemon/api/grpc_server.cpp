@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 
 #include "api/proto_convert.h"
+#include "api/recursion_convert.h"
+#include "api/recursion_feed.h"
 #include "api/socket_claim.h"
 #include "pprof/pprof.h"
 #include "profd/v1/profiler.grpc.pb.h"
@@ -15,8 +17,9 @@
 namespace profd {
 namespace {
 
-constexpr int kMaxWaiting = 64;  // calls that wait for a window; each holds a thread
-constexpr int kMaxThreads = 80;
+constexpr int kMaxWaiting = 64;   // calls that wait for a window; each holds a thread
+constexpr int kMaxWatching = 32;  // calls that watch recursion; likewise
+constexpr int kMaxThreads = kMaxWaiting + kMaxWatching + 16;
 constexpr int kMaxResponse = 64 << 20;
 constexpr int kMaxRequest = 64 << 10;
 
@@ -63,6 +66,27 @@ class ProfilerService final : public v1::Profiler::Service {
     }));
   }
 
+  grpc::Status ListRecursion(grpc::ServerContext*, const v1::ListRecursionRequest* request,
+                             v1::ListRecursionResponse* response) override {
+    const auto stories = engine_->Recursion(FromProto(request->selector()), request->active_only(), request->id());
+    if (!stories.ok()) return ToGrpc(stories.status());
+    for (const RecursionEvent& story : *stories) ToProto(story, *response->add_events());
+    return grpc::Status::OK;
+  }
+
+  grpc::Status WatchRecursion(grpc::ServerContext* context, const v1::WatchRecursionRequest* request,
+                              grpc::ServerWriter<v1::RecursionEvent>* writer) override {
+    return ToGrpc(Watch(*request, *context, *writer));
+  }
+
+  grpc::Status SetProbes(grpc::ServerContext*, const v1::SetProbesRequest* request,
+                         v1::SetProbesResponse* response) override {
+    const auto were_on = backend_->SetProbes(request->on());
+    if (!were_on.ok()) return ToGrpc(were_on.status());
+    response->set_were_on(*were_on);
+    return grpc::Status::OK;
+  }
+
   grpc::Status GetStatus(grpc::ServerContext*, const v1::GetStatusRequest*, v1::GetStatusResponse* response) override {
     ToProto(backend_->Status(), *response);
     return grpc::Status::OK;
@@ -74,6 +98,7 @@ class ProfilerService final : public v1::Profiler::Service {
     ASSIGN_OR_RETURN(const ProcessTop top, engine_->TopProcesses(selector, window, pause));
     for (const ProcessRow& row : top.rows) ToProto(row, *clock_, *response.add_processes());
     response.set_samples(top.samples);
+    for (const RecursionEvent& story : top.recursion) ToProto(story, *response.add_recursion());
     ToProto(top.window, *response.mutable_window());
     return absl::OkStatus();
   }
@@ -84,8 +109,44 @@ class ProfilerService final : public v1::Profiler::Service {
     for (const FunctionShare& function : top.top.functions) ToProto(function, *response.add_functions());
     response.set_samples(top.top.samples);
     if (top.process) ToProto(*top.process, *clock_, *response.mutable_process());
+    for (const RecursionEvent& story : top.recursion) ToProto(story, *response.add_recursion());
     ToProto(top.window, *response.mutable_window());
     return absl::OkStatus();
+  }
+
+  /// Ends with an error, as a stream without an end must.
+  absl::Status Watch(const v1::WatchRecursionRequest& request, grpc::ServerContext& context,
+                     grpc::ServerWriter<v1::RecursionEvent>& writer) {
+    const std::optional<Slots::Holder> place = watching_.Take();
+    if (!place) {
+      return Error(absl::StatusCode::kResourceExhausted,
+                   "{} clients watch recursion already: try again when one is done", kMaxWatching);
+    }
+    const Selector selector = FromProto(request.selector());
+    RecursionFeed feed([&context] { context.TryCancel(); });
+    ASSIGN_OR_RETURN(const std::shared_ptr<void> watch,
+                     engine_->WatchRecursion(selector, [&feed](const RecursionEvent& event) { feed.Push(event); }));
+    // From here on nothing is missed, and the client may know.
+    writer.SendInitialMetadata();
+    if (request.send_existing()) WriteExisting(selector, writer);
+    v1::RecursionEvent message;
+    while (true) {
+      ASSIGN_OR_RETURN(const RecursionEvent event, feed.Next(stop_, [&context] { return context.IsCancelled(); }));
+      message.Clear();
+      ToProto(event, message);
+      if (!writer.Write(message)) return Error(absl::StatusCode::kCancelled, "the client is gone");
+    }
+  }
+
+  void WriteExisting(const Selector& selector, grpc::ServerWriter<v1::RecursionEvent>& writer) const {
+    const auto stories = engine_->Recursion(selector, /*active_only=*/false, /*id=*/"");
+    // Nothing of the selector's may be there yet.
+    if (!stories.ok()) return;
+    for (const RecursionEvent& story : *stories) {
+      v1::RecursionEvent message;
+      ToProto(story, message);
+      if (!writer.Write(message)) return;
+    }
   }
 
   template <typename Answer>
@@ -109,6 +170,7 @@ class ProfilerService final : public v1::Profiler::Service {
   const Clock* clock_;
   StopSignal stop_;
   Slots waiting_{kMaxWaiting};
+  Slots watching_{kMaxWatching};
 };
 
 /// The reflection library puts itself into every server of a process that links it: keep it only where it is wanted.

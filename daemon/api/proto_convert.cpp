@@ -10,12 +10,6 @@ using std::chrono::nanoseconds;
 constexpr int64_t kNanos = 1'000'000'000;
 constexpr int64_t kMaxSeconds = 9'000'000'000;  // as nanoseconds it fits into 64 bits
 
-void ToProto(WallTime time, google::protobuf::Timestamp& message) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
-  message.set_seconds(seconds.time_since_epoch().count());
-  message.set_nanos(static_cast<int32_t>((time - seconds).count()));
-}
-
 void ToProto(nanoseconds length, google::protobuf::Duration& message) {
   message.set_seconds(length.count() / kNanos);
   message.set_nanos(static_cast<int32_t>(length.count() % kNanos));
@@ -67,6 +61,19 @@ absl::StatusOr<Window> FromProto(const v1::Window& message) {
   return window;
 }
 
+void ToProto(WallTime time, google::protobuf::Timestamp& message) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  message.set_seconds(seconds.time_since_epoch().count());
+  message.set_nanos(static_cast<int32_t>((time - seconds).count()));
+}
+
+void ToProto(const ContainerLabels& labels, v1::Container& message) {
+  message.set_name(ToUtf8(labels.name));
+  message.set_id(ToUtf8(labels.id));
+  message.set_pod(ToUtf8(labels.pod));
+  message.set_name_space(ToUtf8(labels.name_space));
+}
+
 void ToProto(const ProcessListEntry& entry, const Clock& clock, v1::ProcessInfo& message) {
   const Process& process = entry.process;
   message.set_pid(process.pid);
@@ -74,12 +81,7 @@ void ToProto(const ProcessListEntry& entry, const Clock& clock, v1::ProcessInfo&
   if (process.start_time_ns != 0) {
     ToProto(clock.ToWall(BootTime(static_cast<int64_t>(process.start_time_ns))), *message.mutable_start_time());
   }
-  if (process.container != ContainerLabels()) {
-    message.mutable_container()->set_name(ToUtf8(process.container.name));
-    message.mutable_container()->set_id(ToUtf8(process.container.id));
-    message.mutable_container()->set_pod(ToUtf8(process.container.pod));
-    message.mutable_container()->set_name_space(ToUtf8(process.container.name_space));
-  }
+  if (process.container != ContainerLabels()) ToProto(process.container, *message.mutable_container());
   message.set_runtime(ToUtf8(entry.runtime));
   message.set_symbols(ToUtf8(entry.symbols));
   message.set_executable(ToUtf8(entry.executable));
@@ -101,6 +103,7 @@ void ToProto(const ProcessRow& row, const Clock& clock, v1::ProcessRow& message)
   message.set_deepest_estimated(row.deepest_estimated);
   message.set_deepest_stack_bytes(row.deepest_stack_bytes);
   message.set_exited(row.exited);
+  message.set_state(ToWord(row.state));
 }
 
 void ToProto(const FunctionShare& function, v1::FunctionRow& message) {
@@ -144,6 +147,17 @@ void AddKernelSide(const DaemonStatus& status, v1::GetStatusResponse& message) {
 }
 
 void AddLosses(const DaemonStatus& status, v1::GetStatusResponse& message) {
+  message.set_probes_on(status.probes_on);
+  message.set_probe_mechanism(status.probe_mechanism);
+  ToProto(status.probe_trap_cost, *message.mutable_probe_trap_cost());
+  for (const ProbeStatus& probe : status.probes) {
+    v1::ProbedBinary& out = *message.add_probes();
+    out.set_path(ToUtf8(probe.path));
+    out.set_go_version(ToUtf8(probe.version));
+    out.set_state(ToUtf8(probe.state));
+    out.set_hits(probe.hits);
+    ToProto(probe.cost, *out.mutable_cost());
+  }
   for (const LossStatus& loss : status.losses) {
     v1::Loss& out = *message.add_losses();
     out.set_name(loss.name);

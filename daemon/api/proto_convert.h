@@ -11,6 +11,8 @@ Selector FromProto(const v1::Selector& message);
 /// InvalidArgument: times that no clock shows.
 absl::StatusOr<Window> FromProto(const v1::Window& message);
 
+void ToProto(WallTime time, google::protobuf::Timestamp& message);
+void ToProto(const ContainerLabels& labels, v1::Container& message);
 void ToProto(const ProcessListEntry& entry, const Clock& clock, v1::ProcessInfo& message);
 void ToProto(const WindowData& window, v1::WindowInfo& message);
 void ToProto(const ProcessRow& row, const Clock& clock, v1::ProcessRow& message);

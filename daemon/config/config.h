@@ -50,7 +50,7 @@ std::vector<std::string> ChangedKeys(const Config& before, const Config& after);
 /// else differs and needs a restart.
 std::vector<std::string> TakeReloadable(Config& running, const Config& wanted);
 
-/// The keys that are not at their defaults but do nothing in this version: those of map probes.
+/// The keys that are not at their defaults but do nothing in this version: that of map keys.
 std::vector<std::string> KeysWithoutEffect(const Config& config);
 
 }  // namespace profd

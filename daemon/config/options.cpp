@@ -83,7 +83,7 @@ const std::array<Option, 14> kOptions{{
      Option::Number{&Config::sample_hz, 1, 1000}},
     {"hardware_cycles", "", "sample hardware cycles instead of the CPU clock", kOnOff,
      Option::Switch{&Config::hardware_cycles}},
-    {"map_probes", "on|off", "probe map functions", kOnOff, Option::Switch{&Config::map_probes}},
+    {"map_probes", "on|off", "probes in other programs: of map functions and stack growth", kOnOff, Option::Switch{&Config::map_probes}},
     {"map_probe_budget", "PERCENT", "share of a process's own CPU time that probes may cost it",
      "a percentage from 0 to 100", Option::Percent{&Config::map_probe_budget, 0, 100}},
     {"map_key_text", "", "show map keys as text, not only as hashes", kOnOff, Option::Switch{&Config::map_key_text}},

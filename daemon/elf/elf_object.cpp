@@ -13,7 +13,8 @@
 namespace profd::elf {
 namespace {
 
-constexpr uint64_t kCodeSize = 96;  // of a function, as far as it is decoded
+constexpr uint64_t kCodeSize = 128;  // of a function, as far as it is decoded
+constexpr size_t kEntrySize = 16;    // of a function, to place a probe in
 
 // As Go's runtime prints it: type arguments are "...".
 std::string GoName(std::string_view name) {
@@ -106,12 +107,28 @@ class ElfObject final : public Object {
       runtime.text_size = size;
     }
     if (layout_.machine != EM_X86_64) return absl::OkStatus();
+    runtime.stack_growth = EntryOf("runtime.(*mheap).allocManual");
+    runtime.fatal_error = EntryOf("runtime.throw");
+    FindMaxStack(runtime);
     FindTls(runtime);
     if (!runtime.tls) {
       return Error(absl::StatusCode::kFailedPrecondition,
                    "where its goroutine is cannot be read in runtime.stackcheck");
     }
     return CheckThread(runtime.offsets);
+  }
+
+  FunctionCode EntryOf(std::string_view name) const {
+    const GoCode code = CodeOf(name);
+    const auto offset = code.entry ? layout_.OffsetOf(code.entry, kEntrySize) : std::nullopt;
+    if (!offset) return {};
+    return {.offset = *offset, .code = std::string(code.piece.bytes().view().substr(0, kEntrySize))};
+  }
+
+  void FindMaxStack(GoRuntime& runtime) const {
+    const GoCode code = CodeOf("runtime.main");
+    const auto distance = DecodeMaxStack(code.piece.bytes());
+    if (distance) runtime.max_stack = *distance + static_cast<int64_t>(code.entry - go_->text());
   }
 
   void FindTls(GoRuntime& runtime) const {

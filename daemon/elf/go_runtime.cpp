@@ -106,6 +106,18 @@ std::optional<TlsPlace> DecodeTlsPlace(const Bytes& stackcheck) {
   return std::nullopt;
 }
 
+std::optional<int64_t> DecodeMaxStack(const Bytes& main) {
+  // movq $1000000000,DISPLACEMENT(%rip)
+  constexpr std::string_view kMove("\x48\xc7\x05", 3);
+  constexpr uint32_t kDefault = 1'000'000'000;
+  constexpr size_t kSize = 11;
+  for (size_t at = main.view().find(kMove); at != std::string_view::npos; at = main.view().find(kMove, at + 1)) {
+    const auto distance = main.At<int32_t>(at + 3);
+    if (distance && main.At<uint32_t>(at + 7) == kDefault) return static_cast<int64_t>(at + kSize) + *distance;
+  }
+  return std::nullopt;
+}
+
 std::optional<ThreadPlaces> DecodeThreadPlaces(const Bytes& nanotime) {
   // mov G_M(%r14),%rbx; mov VDSO_PC(%rbx),%rcx; mov VDSO_SP(%rbx),%rdx; ... cmp CURG(%rbx),%r14
   constexpr std::string_view kG("\x49\x8b\x5e", 3);

@@ -28,12 +28,20 @@ struct Facts {
   uint64_t symbol_count = 0;
 };
 
+/// The beginning of a function's code, and where in the file it is; 0: there is no such function.
+struct FunctionCode {
+  uint64_t offset = 0;
+  std::string code;
+};
+
 struct GoRuntime {
   std::string version;          ///< empty: not built by Go
   std::optional<TlsPlace> tls;  ///< its slot counts from the start of the text; nothing: not known
   GoOffsets offsets;
   std::string unknown_layout;               ///< not empty: why the offsets are not known
   uint64_t text_offset = 0, text_size = 0;  ///< of Go's functions, in the file
+  FunctionCode stack_growth, fatal_error;   ///< runtime.(*mheap).allocManual, runtime.throw
+  std::optional<int64_t> max_stack;         ///< runtime.maxstacksize, from the start of the text
 };
 
 /// One thread at a time. Every error is a refusal (InvalidArgument) with its reason.

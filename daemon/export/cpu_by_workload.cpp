@@ -17,12 +17,12 @@ constexpr double kAhead = 1.2;
 
 std::string Label(const std::string& text) { return ToPrintable(std::string_view(text).substr(0, kMaxLabel)); }
 
+}  // namespace
+
 Workload WorkloadOf(const Process& process) {
   return {Label(process.container.name_space), Label(process.container.pod), Label(process.container.name),
           Label(process.command)};
 }
-
-}  // namespace
 
 void CpuByWorkload::Add(const Segment& segment) {
   std::map<Workload, double> used;

@@ -18,6 +18,8 @@ struct Workload {
 
   auto operator<=>(const Workload&) const = default;
 };
+/// With labels that every reader can take: printable UTF-8 of a bounded length.
+Workload WorkloadOf(const Process& process);
 
 /// Thread safe. The `top` workloads of the last minutes have series of their own; what others use is counted in
 /// `other`. No series ever goes down: one that falls behind ends, and begins again at 0 when it returns.

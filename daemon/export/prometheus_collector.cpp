@@ -83,6 +83,7 @@ void AddLosses(const DaemonStatus& status, std::vector<MetricFamily>& families) 
 std::vector<MetricFamily> PrometheusCollector::Collect() const {
   const DaemonStatus status = backend_->Status();
   std::vector<MetricFamily> families{BuildInfo(status), Samples(status), SampleSeconds(status), ProcessCpu(cpu_)};
+  for (MetricFamily& family : recursion_.Collect(cpu_.Top())) families.push_back(std::move(family));
   families.push_back(Gauge("profd_processes", "Processes known.", status.processes));
   AddAnalyses(status, families);
   AddLosses(status, families);

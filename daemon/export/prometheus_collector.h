@@ -4,10 +4,13 @@
 #include <prometheus/collectable.h>
 #include <prometheus/metric_family.h>
 
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "export/cpu_by_workload.h"
+#include "export/recursion_metrics.h"
 #include "query/backend.h"
 
 namespace profd {
@@ -15,11 +18,16 @@ namespace profd {
 /// Thread safe. Labels are at most `namespace, pod, container, command`; never pid, function or stack.
 class PrometheusCollector final : public prometheus::Collectable {
  public:
-  /// `backend` outlives it.
-  explicit PrometheusCollector(const Backend* backend) : backend_(backend) {}
+  /// `backend` outlives it. `now`: CLOCK_BOOTTIME.
+  explicit PrometheusCollector(
+      const Backend* backend, std::function<BootTime()> now = [] { return SystemClock().Boot(); })
+      : backend_(backend), recursion_(std::move(now)) {}
 
   /// Each segment, once, when it is stored.
   void OnSegment(const Segment& segment) { cpu_.Add(segment); }
+
+  /// Each change of a recursion story.
+  void OnRecursion(const RecursionEvent& event) { recursion_.Add(event); }
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
@@ -29,6 +37,7 @@ class PrometheusCollector final : public prometheus::Collectable {
  private:
   const Backend* backend_;
   CpuByWorkload cpu_;
+  RecursionMetrics recursion_;
 };
 
 }  // namespace profd

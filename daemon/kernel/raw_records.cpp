@@ -110,6 +110,7 @@ absl::StatusOr<ProcessEvent> DecodeProcessEvent(const void* data, size_t size) {
   event.process = ToProcessId(record.process);
   event.parent_tgid = record.parent_tgid;
   event.tid = record.tid;
+  event.exit_code = record.exit_code;
   event.cpu = std::chrono::nanoseconds(record.cpu_ns);
   event.leader_cpu = std::chrono::nanoseconds(record.leader_cpu_ns);
   event.dead_cpu = std::chrono::nanoseconds(record.dead_cpu_ns);

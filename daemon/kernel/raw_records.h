@@ -71,6 +71,7 @@ struct ProcessEvent {
   ProcessId process;
   uint32_t parent_tgid = 0;                           ///< fork
   uint32_t tid = 0;                                   ///< exits
+  uint32_t exit_code = 0;                             ///< exit: of the process, as wait() has it
   std::chrono::nanoseconds cpu{};                     ///< exec: of the whole process so far; exits: of the thread
   std::chrono::nanoseconds leader_cpu{}, dead_cpu{};  ///< exits: of the leader; of threads that were gone before
   std::string comm;

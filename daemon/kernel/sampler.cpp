@@ -20,16 +20,13 @@
 #include "kernel/bpf_object.h"
 #include "kernel/perf_event.h"
 #include "kernel/tick_ledger.h"
+#include "kernel/to_kernel.h"
 #include "process/proc_fs.h"
 #include "profile/sample_outcome.h"
 #include "shared/abi.h"
 
 namespace profd {
 namespace {
-
-profd_process_id ToKernel(const ProcessId& id) {
-  return {.start_time_ns = id.start_time_ns, .tgid = id.tgid, .exec_id = id.exec_id};
-}
 
 // A tick each CPU can have one distinct stack; twice that leaves room for a late flip.
 uint32_t CountsCapacity(const SamplerOptions& options) {
@@ -167,6 +164,14 @@ class BpfSampler final : public Sampler {
     return ToProgramStats(skeleton_->progs.cpu_sampler, runs);
   }
 
+  SharedMaps shared_maps() const override {
+    return {.go_processes = bpf_map__fd(skeleton_->maps.go_processes),
+            .excluded = bpf_map__fd(skeleton_->maps.excluded),
+            .readings = bpf_map__fd(skeleton_->maps.readings),
+            .readings_lost = bpf_map__fd(skeleton_->maps.readings_lost),
+            .suspects = bpf_map__fd(skeleton_->maps.suspects)};
+  }
+
   std::vector<MapFill> MapFills() const override {
     return {
         {.name = "counts", .entries = last_fill_.load(), .max_entries = bpf_map__max_entries(skeleton_->maps.counts_a)},
@@ -187,23 +192,7 @@ class BpfSampler final : public Sampler {
   }
 
   absl::Status SetGoProcess(const ProcessId& process, const GoFacts& facts, const AddressRange& text) override {
-    const profd_go_process go = {.text_lo = text.low,
-                                 .text_hi = text.high,
-                                 .tls_g_offset = facts.tls_g_offset,
-                                 .tls_slot = facts.tls_slot ? text.low + static_cast<uint64_t>(*facts.tls_slot) : 0,
-                                 .g_stack_lo = facts.g_stack_lo,
-                                 .g_stack_hi = facts.g_stack_hi,
-                                 .g_m = facts.g_m,
-                                 .g_sched_sp = facts.g_sched_sp,
-                                 .g_sched_pc = facts.g_sched_pc,
-                                 .g_sched_bp = facts.g_sched_bp,
-                                 .g_goid = facts.g_goid,
-                                 .m_g0 = facts.m_g0,
-                                 .m_curg = facts.m_curg,
-                                 .m_gsignal = facts.m_gsignal,
-                                 .m_vdso_sp = facts.m_vdso_sp,
-                                 .g_labels = facts.g_labels,
-                                 .labels_are_list = facts.labels_are_list};
+    const profd_go_process go = ToKernel(facts, text);
     return Set(skeleton_->maps.go_processes, process, &go, sizeof(go), go_processes_);
   }
 
@@ -214,9 +203,12 @@ class BpfSampler final : public Sampler {
   }
 
   void Forget(const ProcessId& process) override {
-    if (told_.erase(process) == 0) return;
+    const bool told = told_.erase(process) > 0;
     const profd_process_id key = ToKernel(process);
-    if (bpf_map__delete_elem(skeleton_->maps.go_processes, &key, sizeof(key), 0) == 0) --go_processes_;
+    // A probe may have set what nobody was told of.
+    const bool was_go = bpf_map__delete_elem(skeleton_->maps.go_processes, &key, sizeof(key), 0) == 0;
+    if (!told) return;
+    if (was_go) --go_processes_;
     if (bpf_map__delete_elem(skeleton_->maps.excluded, &key, sizeof(key), 0) == 0) --excluded_;
   }
 
@@ -250,13 +242,12 @@ class BpfSampler final : public Sampler {
                    std::atomic<uint64_t>& entries) {
     const profd_process_id key = ToKernel(process);
     const int error = bpf_map__update_elem(map, &key, sizeof(key), value, size, BPF_NOEXIST);
-    if (error == -EEXIST) return absl::OkStatus();
-    if (error) {
+    if (error && error != -EEXIST) {
       return Error(absl::StatusCode::kResourceExhausted, "{} of pid {}: {}", bpf_map__name(map), key.tgid,
                    ErrnoText(error));
     }
-    told_.insert(process);
-    ++entries;
+    // A probe may have been first with the same facts.
+    if (told_.insert(process).second || !error) ++entries;
     return absl::OkStatus();
   }
 

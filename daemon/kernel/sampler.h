@@ -45,6 +45,11 @@ struct CpuTicks {
   OutcomeCounts outcomes;
 };
 
+/// Descriptors of maps that other BPF objects use too.
+struct SharedMaps {
+  int go_processes = -1, excluded = -1, readings = -1, readings_lost = -1, suspects = -1;
+};
+
 class Sampler {
  public:
   /// FailedPrecondition or PermissionDenied name what the kernel lacks; the verifier's last words are in the message.
@@ -69,6 +74,8 @@ class Sampler {
   virtual std::vector<CpuTicks> TicksByCpu() const = 0;
   virtual ProgramStats Stats() const = 0;
   virtual std::vector<MapFill> MapFills() const = 0;
+
+  virtual SharedMaps shared_maps() const = 0;
 
   /// Whether counts are kept apart by goroutine. May be called from any thread.
   virtual void NoteGoroutines(bool yes) = 0;

@@ -1,5 +1,7 @@
 #include "pipeline/pipeline.h"
 
+#include <algorithm>
+
 #include "profile/sample_outcome.h"
 
 namespace profd {
@@ -23,23 +25,26 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Start(const PipelineOptions&
   Pipeline* self = pipeline.get();
   ASSIGN_OR_RETURN(std::vector<TaskUsage> alive, parts.monitor->ListTasks());
   // Before the collector's thread exists the sampler may be used from here.
+  const auto exclude = [self](const ProcessId& id) {
+    if (!self->collector_) {
+      (void)self->parts_.sampler->Exclude(id);
+      return;
+    }
+    self->collector_->Post([self, id](Sampler& sampler) {
+      if (absl::Status status = sampler.Exclude(id); !status.ok()) self->parts_.on_error(status);
+    });
+  };
+  const auto on_event = [self](const ProcessEvent& event) {
+    if (event.kind == ProcessEvent::Kind::kExec) self->discovery_->OnExec(event.process, event.time);
+    self->parts_.on_process_event(event);
+  };
   pipeline->resolver_ =
-      std::make_unique<Resolver>(parts.proc_fs, parts.clock, alive, options.exclusions, [self](const ProcessId& id) {
-        if (!self->collector_) {
-          (void)self->parts_.sampler->Exclude(id);
-          return;
-        }
-        self->collector_->Post([self, id](Sampler& sampler) {
-          if (absl::Status status = sampler.Exclude(id); !status.ok()) self->parts_.on_error(status);
-        });
-      });
+      std::make_unique<Resolver>(parts.proc_fs, parts.clock, alive, options.exclusions, exclude, on_event);
+  pipeline->discovery_ = std::make_unique<GoDiscovery>(pipeline->resolver_.get(), parts.symbolizer, parts.clock,
+                                                       [self](GoProgram program) { self->OnGo(std::move(program)); });
   pipeline->symbolize_ = std::make_unique<SymbolizeStage>(
       parts.symbolizer, parts.clock, std::chrono::nanoseconds(1'000'000'000 / options.sample_hz),
-      [self](const ProcessId& id, const GoFacts& facts, const AddressRange& text) {
-        self->collector_->Post([self, id, facts, text](Sampler& sampler) {
-          if (absl::Status status = sampler.SetGoProcess(id, facts, text); !status.ok()) self->parts_.on_error(status);
-        });
-      });
+      [self](GoProgram program) { self->OnGo(std::move(program)); });
   RETURN_IF_ERROR(parts.sampler->Start());
   ASSIGN_OR_RETURN(pipeline->collector_, Collector::Create(parts.sampler, parts.monitor, &self->raw_, parts.on_error));
   pipeline->resolver_thread_ = std::jthread([self] { self->RunResolver(); });
@@ -47,11 +52,32 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Start(const PipelineOptions&
   return pipeline;
 }
 
+void Pipeline::DiscoverGo() {
+  collector_->Post([this](Sampler&) {
+    auto alive = parts_.monitor->ListTasks();
+    if (!alive.ok()) return parts_.on_error(alive.status());
+    std::ranges::sort(*alive, std::greater(), &TaskUsage::cpu);
+    std::vector<ProcessId> busiest_first;
+    for (const TaskUsage& task : *alive) busiest_first.push_back(task.process);
+    discovery_->Begin(busiest_first);
+  });
+}
+
+void Pipeline::OnGo(GoProgram program) {
+  if (program.facts.tls_g_known) {
+    collector_->Post([this, id = program.process, facts = program.facts, text = program.text](Sampler& sampler) {
+      if (absl::Status status = sampler.SetGoProcess(id, facts, text); !status.ok()) parts_.on_error(status);
+    });
+  }
+  parts_.on_go(std::move(program));
+}
+
 Pipeline::~Pipeline() { Stop(); }
 
 void Pipeline::Stop() {
   if (collector_) collector_->Stop();
   if (resolver_thread_.joinable()) resolver_thread_.join();
+  discovery_.reset();  // the resolver has told it of programs
   if (symbolizer_thread_.joinable()) symbolizer_thread_.join();
   std::lock_guard lock(flip_mutex_);
   stopped_ = true;

@@ -15,6 +15,7 @@
 #include "kernel/process_monitor.h"
 #include "kernel/sampler.h"
 #include "pipeline/collector.h"
+#include "pipeline/go_discovery.h"
 #include "pipeline/resolver.h"
 #include "pipeline/symbolize_stage.h"
 #include "storage/profile_store.h"
@@ -37,6 +38,10 @@ struct PipelineParts {
   const Clock* clock = nullptr;
   std::function<void(const Segment&)> on_segment;     ///< from the symbolizing thread, before the store has it
   std::function<void(const absl::Status&)> on_error;  ///< from any of its threads
+  /// Of each process that runs Go, once; from several threads.
+  std::function<void(GoProgram)> on_go;
+  /// From the resolving thread, in order.
+  std::function<void(const ProcessEvent&)> on_process_event;
 };
 
 /// Public methods may be called from any thread.
@@ -51,6 +56,9 @@ class Pipeline {
   /// A last segment goes to the store, then the threads end. Flip fails from now on.
   void Stop();
 
+  /// Looks for Go programs among what runs already, the busiest first, and from now on among what starts.
+  void DiscoverGo();
+  Resolver* resolver() { return resolver_.get(); }
   std::vector<Resolver::KnownProcess> Processes() { return resolver_->Processes(); }
   size_t process_count() const { return resolver_->size(); }
   uint64_t evicted_processes() const { return resolver_->evicted(); }
@@ -67,6 +75,7 @@ class Pipeline {
 
  private:
   Pipeline(const PipelineOptions& options, const PipelineParts& parts) : options_(options), parts_(parts) {}
+  void OnGo(GoProgram program);
   void RunResolver();
   void RunSymbolizer();
   void Publish(SymbolizeStage::Output output, uint64_t flip);
@@ -79,6 +88,7 @@ class Pipeline {
   std::unique_ptr<Resolver> resolver_;
   std::unique_ptr<Collector> collector_;
   std::unique_ptr<SymbolizeStage> symbolize_;
+  std::unique_ptr<GoDiscovery> discovery_;
   std::jthread resolver_thread_, symbolizer_thread_;
   std::atomic<uint64_t> unknown_ticks_{0}, dropped_ticks_{0};
   OutcomeCounts last_outcomes_;  // of the symbolizing thread

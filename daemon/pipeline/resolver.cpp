@@ -36,10 +36,12 @@ Exclusions Exclusions::Parse(const std::vector<std::string>& selectors) {
 }
 
 Resolver::Resolver(const ProcFs* proc_fs, const Clock* clock, const std::vector<TaskUsage>& alive,
-                   Exclusions exclusions, std::function<void(const ProcessId&)> exclude)
+                   Exclusions exclusions, std::function<void(const ProcessId&)> exclude,
+                   std::function<void(const ProcessEvent&)> on_event)
     : clock_(clock),
       exclusions_(std::move(exclusions)),
       exclude_(std::move(exclude)),
+      on_event_(std::move(on_event)),
       table_(proc_fs, clock, kMaxProcesses),
       accountant_(alive, clock->Boot()) {
   for (const TaskUsage& task : alive) {
@@ -81,6 +83,7 @@ void Resolver::ApplyEvents(const RawBatch& batch) {
     }
     if (event.kind == ProcessEvent::Kind::kExec || event.kind == ProcessEvent::Kind::kFork)
       ConsiderExclusion(event.process, event.comm);
+    on_event_(event);
   }
   apply_mappings_before(BootTime::max());
 }
@@ -152,6 +155,27 @@ ResolvedBatch Resolver::Resolve(RawBatch batch) {
     std::lock_guard lock(mutex_);
     resolved.interval = CloseInterval(*std::move(batch.interval));
   }
+  return resolved;
+}
+
+std::optional<Resolver::Program> Resolver::ProgramOf(const ProcessId& id) {
+  std::lock_guard lock(mutex_);
+  Program program{.details = table_.Details(id)};
+  if (program.details.process.command.empty()) return std::nullopt;
+  program.text = table_.ExecutableText(id);
+  program.excluded = exclusions_.Match(program.details.process);
+  return program;
+}
+
+Resolver::Addresses Resolver::ResolveNow(const ProcessId& id, std::string_view comm,
+                                         std::span<const uint64_t> addresses) {
+  std::lock_guard lock(mutex_);
+  Addresses resolved{.process = table_.Details(id)};
+  if (resolved.process.process.command.empty()) {
+    table_.OnSeen(id, comm);
+    resolved.process = table_.Details(id);
+  }
+  resolved.addresses = table_.Resolve(id, addresses);
   return resolved;
 }
 

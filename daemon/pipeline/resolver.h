@@ -3,6 +3,8 @@
 
 #include <functional>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,12 +27,12 @@ struct Exclusions {
   static Exclusions Parse(const std::vector<std::string>& selectors);
 };
 
-/// Resolve() is for one thread; Processes() may be called from any.
+/// Resolve() is for one thread; all that is const or answers a question may be called from any.
 class Resolver {
  public:
-  /// `exclude` is called for each process that matches, once a program.
+  /// `exclude` is called for each process that matches, once a program; `on_event` for each event, in order, by Resolve().
   Resolver(const ProcFs* proc_fs, const Clock* clock, const std::vector<TaskUsage>& alive, Exclusions exclusions,
-           std::function<void(const ProcessId&)> exclude);
+           std::function<void(const ProcessId&)> exclude, std::function<void(const ProcessEvent&)> on_event);
 
   ResolvedBatch Resolve(RawBatch batch);
 
@@ -38,6 +40,21 @@ class Resolver {
     ProcessDetails details;
     std::shared_ptr<const MappedFile> executable_file;  ///< null: not mapped, as far as is known
   };
+  struct Program {
+    ProcessDetails details;
+    std::optional<ResolvedAddress> text;  ///< of its executable
+    bool excluded = false;
+  };
+  /// Nothing: not known (any more).
+  std::optional<Program> ProgramOf(const ProcessId& id);
+
+  struct Addresses {
+    ProcessDetails process;
+    std::vector<ResolvedAddress> addresses;  ///< as many as asked for
+  };
+  /// For those who cannot wait for Resolve(): by what is known now.
+  Addresses ResolveNow(const ProcessId& id, std::string_view comm, std::span<const uint64_t> addresses);
+
   /// All living processes, by pid.
   std::vector<KnownProcess> Processes();
   size_t size() const;
@@ -53,6 +70,7 @@ class Resolver {
   const Clock* clock_;
   const Exclusions exclusions_;
   const std::function<void(const ProcessId&)> exclude_;
+  const std::function<void(const ProcessEvent&)> on_event_;
   mutable std::mutex mutex_;  // guards the table; held for a batch's events, stack or interval at a time
   ProcessTable table_;
   UsageAccountant accountant_;

@@ -1,5 +1,6 @@
 #include "pipeline/symbolize_stage.h"
 
+#include "pipeline/go_discovery.h"
 #include "pipeline/go_leaf.h"
 #include "pprof/pprof.h"
 #include "symbols/object_table.h"
@@ -20,12 +21,6 @@ bool NamesAreToCome(const ResolvedStack& resolved, const std::vector<SymbolizedA
     if (symbolized[i].lines.empty() && file != nullptr && KindOf(*file) == MemoryKind::kAnonymous) return true;
   }
   return false;
-}
-
-// Where Go's functions are in the process, whose executable has `at` mapped.
-AddressRange TextOf(const GoFacts& facts, const ResolvedAddress& at) {
-  const uint64_t low = at.mapping_start + (facts.text_offset - at.mapping_offset);
-  return {.low = low, .high = low + facts.text_size};
 }
 
 }  // namespace
@@ -72,10 +67,11 @@ void SymbolizeStage::AskGo(const ResolvedStack& resolved, const ResolvedAddress&
 }
 
 bool SymbolizeStage::TakeGo(const ProcessId& id, const GoQuestion& question, Symbolizer::Patience patience) {
-  const auto facts = symbolizer_->AskGo(question.process, question.text, patience);
-  if (facts.ok() && facts->tls_g_known) on_go_(id, *facts, TextOf(*facts, question.text));
-  return facts.ok() || absl::IsNotFound(facts.status()) || absl::IsFailedPrecondition(facts.status()) ||
-         absl::IsInvalidArgument(facts.status());
+  auto program = AskAboutGo(*symbolizer_, id, question.process, question.text, patience);
+  const absl::Status status = program.status();
+  if (status.ok() && program->facts.tls_g_known) on_go_(*std::move(program));
+  return status.ok() || absl::IsNotFound(status) || absl::IsFailedPrecondition(status) ||
+         absl::IsInvalidArgument(status);
 }
 
 void SymbolizeStage::TakeAnswers() {

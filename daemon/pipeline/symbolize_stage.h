@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/clock.h"
+#include "pipeline/go_program.h"
 #include "pipeline/segment_builder.h"
 #include "pipeline/stages.h"
 #include "storage/profile_store.h"
@@ -17,7 +18,7 @@ namespace profd {
 /// Not thread safe: one thread owns it.
 class SymbolizeStage {
  public:
-  using GoFound = std::function<void(const ProcessId&, const GoFacts&, const AddressRange& text)>;
+  using GoFound = std::function<void(GoProgram)>;
 
   /// `on_go` is told once for each Go program whose goroutines the kernel side can find.
   SymbolizeStage(Symbolizer* symbolizer, const Clock* clock, std::chrono::nanoseconds period, GoFound on_go);

@@ -157,4 +157,19 @@ std::shared_ptr<const MappedFile> ProcessTable::Impl::ExecutableFile(const Proce
   return entry->executable_file;
 }
 
+std::optional<ResolvedAddress> ProcessTable::Impl::ExecutableText(const ProcessId& id) {
+  const auto file = ExecutableFile(id);
+  ProcessEntry* entry = Find(id);
+  if (file == nullptr || entry == nullptr || entry->maps == nullptr) return std::nullopt;
+  for (const MappingRange& range : entry->maps->ranges()) {
+    if (!(*range.file == *file)) continue;
+    return ResolvedAddress{.address = range.start,
+                           .mapping_start = range.start,
+                           .mapping_limit = range.limit,
+                           .mapping_offset = range.offset,
+                           .file = range.file};
+  }
+  return std::nullopt;
+}
+
 }  // namespace profd

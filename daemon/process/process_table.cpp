@@ -278,6 +278,7 @@ std::vector<ResolvedAddress> ProcessTable::Resolve(const ProcessId& id, std::spa
   return impl_->Resolve(id, addresses);
 }
 const ProcessDetails& ProcessTable::Details(const ProcessId& id) { return impl_->Details(id); }
+std::optional<ResolvedAddress> ProcessTable::ExecutableText(const ProcessId& id) { return impl_->ExecutableText(id); }
 std::shared_ptr<const MappedFile> ProcessTable::ExecutableFile(const ProcessId& id) {
   return impl_->ExecutableFile(id);
 }

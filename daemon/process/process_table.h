@@ -108,6 +108,9 @@ class ProcessTable {
   /// The mapped file that is the process's executable; null when its mappings do not tell.
   std::shared_ptr<const MappedFile> ExecutableFile(const ProcessId& id);
 
+  /// The beginning of its first executable mapping of that file; nothing when it is not known.
+  std::optional<ResolvedAddress> ExecutableText(const ProcessId& id);
+
   /// Exited processes stay until then, so that what was counted before their end keeps its name.
   void ForgetExitedBefore(BootTime time);
 

@@ -27,6 +27,7 @@ class ProcessTable::Impl {
   std::vector<ResolvedAddress> Resolve(const ProcessId& id, std::span<const uint64_t> addresses);
   const ProcessDetails& Details(const ProcessId& id);
   std::shared_ptr<const MappedFile> ExecutableFile(const ProcessId& id);
+  std::optional<ResolvedAddress> ExecutableText(const ProcessId& id);
   void ForgetExitedBefore(BootTime time);
 
   size_t size() const { return entries_.size(); }

@@ -67,9 +67,12 @@ std::string ProcessText(const v1::ProcessInfo& process) {
   return fmt::format("{} (pid {})", process.command(), process.pid());
 }
 
-Json ContainerJson(const v1::ProcessInfo& process) {
-  if (!process.has_container()) return nullptr;
-  const v1::Container& container = process.container();
+std::string ContainerText(const v1::Container& container) {
+  return container.name().empty() ? container.id().substr(0, 12) : container.name();
+}
+
+Json ContainerJson(const v1::Container& container) {
+  if (container.ByteSizeLong() == 0) return nullptr;
   return {{"name", container.name()},
           {"id", container.id()},
           {"pod", container.pod()},

@@ -29,7 +29,10 @@ std::string WindowText(const v1::WindowInfo& window, uint64_t samples);
 /// `web (pid 10)`; `pid 10` when it has no known name. Not escaped.
 std::string ProcessText(const v1::ProcessInfo& process);
 
-Json ContainerJson(const v1::ProcessInfo& process);
+/// Its name, else the beginning of its id. Not escaped.
+std::string ContainerText(const v1::Container& container);
+/// Null where nothing is known of one.
+Json ContainerJson(const v1::Container& container);
 void AddWindow(const v1::WindowInfo& window, uint64_t samples, Json& json);
 
 /// One object on one line, ASCII only, so that nothing in it can steer a terminal.

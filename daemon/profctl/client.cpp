@@ -62,6 +62,64 @@ std::chrono::nanoseconds LengthOf(const v1::Window& window) {
   return std::chrono::seconds(window.next().seconds()) + std::chrono::nanoseconds(window.next().nanos());
 }
 
+/// WatchRecursion under way, in the caller's own thread.
+class RecursionStream {
+ public:
+  RecursionStream(v1::Profiler::Stub& stub, const v1::WatchRecursionRequest& request)
+      : reader_(stub.AsyncWatchRecursion(&context_, request, &queue_, nullptr)) {}
+  ~RecursionStream() {
+    Cancel();
+    while (!ended()) Next();
+    queue_.Shutdown();
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue_.Next(&tag, &ok)) continue;
+  }
+  RecursionStream(const RecursionStream&) = delete;
+  RecursionStream& operator=(const RecursionStream&) = delete;
+
+  /// The next event, valid until the next call; nullptr when none came for a tick's time, or it ended.
+  const v1::RecursionEvent* Next() {
+    // One operation is under way at any time, so its tag says nothing.
+    void* tag = nullptr;
+    bool ok = false;
+    if (step_ == Step::kGot) Read();
+    if (queue_.AsyncNext(&tag, &ok, std::chrono::system_clock::now() + kTick) != grpc::CompletionQueue::GOT_EVENT) {
+      return nullptr;
+    }
+    if (step_ == Step::kFinish) {
+      step_ = Step::kEnded;
+    } else if (!ok) {
+      step_ = Step::kFinish;
+      reader_->Finish(&status_, nullptr);
+    } else if (step_ == Step::kRead) {
+      step_ = Step::kGot;
+      return &event_;
+    } else {
+      Read();
+    }
+    return nullptr;
+  }
+  void Cancel() { context_.TryCancel(); }
+  bool ended() const { return step_ == Step::kEnded; }
+  const grpc::Status& status() const { return status_; }
+
+ private:
+  enum class Step { kStart, kRead, kGot, kFinish, kEnded };
+
+  void Read() {
+    step_ = Step::kRead;
+    reader_->Read(&event_, nullptr);
+  }
+
+  grpc::ClientContext context_;
+  grpc::CompletionQueue queue_;
+  grpc::Status status_;
+  v1::RecursionEvent event_;
+  Step step_ = Step::kStart;
+  std::unique_ptr<grpc::ClientAsyncReader<v1::RecursionEvent>> reader_;
+};
+
 class GrpcClient final : public Client {
  public:
   explicit GrpcClient(std::unique_ptr<v1::Profiler::Stub> stub) : stub_(std::move(stub)) {}
@@ -82,6 +140,22 @@ class GrpcClient final : public Client {
     return response;
   }
 
+  absl::StatusOr<v1::SetProbesResponse> SetProbes(const v1::SetProbesRequest& request) override {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + kQuick);
+    v1::SetProbesResponse response;
+    RETURN_IF_ERROR(FromGrpc(stub_->SetProbes(&context, request, &response)));
+    return response;
+  }
+
+  absl::StatusOr<v1::ListRecursionResponse> ListRecursion(const v1::ListRecursionRequest& request) override {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + kQuick);
+    v1::ListRecursionResponse response;
+    RETURN_IF_ERROR(FromGrpc(stub_->ListRecursion(&context, request, &response)));
+    return response;
+  }
+
   absl::StatusOr<v1::TopResponse> Top(const v1::TopRequest& request, const Tick& tick) override {
     v1::TopResponse response;
     RETURN_IF_ERROR(Wait(tick, LengthOf(request.window()),
@@ -94,6 +168,22 @@ class GrpcClient final : public Client {
     RETURN_IF_ERROR(Wait(tick, LengthOf(request.window()),
                          [&](grpc::ClientContext* context) { return stub_->GetProfile(context, request, &response); }));
     return response;
+  }
+
+  absl::Status WatchRecursion(const v1::WatchRecursionRequest& request, const OnRecursion& on_event,
+                              const Tick& tick) override {
+    RecursionStream stream(*stub_, request);
+    bool withdrawn = false;
+    while (!stream.ended()) {
+      if (const v1::RecursionEvent* event = stream.Next(); event != nullptr && !withdrawn) on_event(*event);
+      if (withdrawn || tick()) continue;
+      withdrawn = true;
+      stream.Cancel();
+    }
+    const absl::Status status = FromGrpc(stream.status());
+    if (withdrawn) return absl::CancelledError();
+    if (!status.ok() && !absl::IsCancelled(status) && !absl::IsUnavailable(status)) return status;
+    return Error(absl::StatusCode::kUnavailable, "profd was stopped, so there is nothing more to watch");
   }
 
  private:

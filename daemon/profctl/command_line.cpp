@@ -61,16 +61,21 @@ class CommandLine {
   int Run(int argc, const char* const* argv);
 
  private:
-  CLI::App* AddVerb(const std::string& name, const std::string& help, std::function<int()> run);
+  CLI::App* AddVerb(const std::string& name, const std::string& help, std::function<int()> run) {
+    return AddVerb(app_, name, help, std::move(run));
+  }
+  CLI::App* AddVerb(CLI::App& parent, const std::string& name, const std::string& help, std::function<int()> run);
   void AddTop();
   void AddRecord();
+  void AddRecursion();
   void AddOthers();
 
   CLI::App app_{"profctl asks profd what the processes of this machine are doing.", "profctl"};
   Options options_;
   TopOptions top_;
   RecordOptions record_;
-  std::string shell_;
+  RecursionOptions recursion_;
+  std::string shell_, probes_;
   std::function<int()> chosen_;
 };
 
@@ -83,13 +88,18 @@ CommandLine::CommandLine() {
   app_.require_subcommand(1);
   AddTop();
   AddRecord();
+  AddRecursion();
   AddOthers();
 }
 
-CLI::App* CommandLine::AddVerb(const std::string& name, const std::string& help, std::function<int()> run) {
-  CLI::App* verb = app_.add_subcommand(name, help);
+CLI::App* CommandLine::AddVerb(CLI::App& parent, const std::string& name, const std::string& help,
+                               std::function<int()> run) {
+  CLI::App* verb = parent.add_subcommand(name, help);
   AddCommon(*verb, options_);
-  verb->callback([this, run = std::move(run)] { chosen_ = run; });
+  // A verb of a verb is called before it.
+  verb->callback([this, run = std::move(run)] {
+    if (!chosen_) chosen_ = run;
+  });
   return verb;
 }
 
@@ -122,6 +132,29 @@ void CommandLine::AddRecord() {
   record->add_flag("--labels", record_.labels, "keep the labels that Go programs set for goroutines (pprof.Do)");
 }
 
+void CommandLine::AddRecursion() {
+  const auto run_list = [this] { return RunRecursionList(options_, recursion_); };
+  const auto add_list = [this](CLI::App& verb) {
+    AddSelection(verb, options_);
+    AddRows(verb, options_);
+    verb.add_flag("--active", recursion_.active, "only what is under way");
+    verb.footer("sorts by seen, grade, depth, stack, count");
+  };
+  CLI::App* recursion = AddVerb("recursion", "recursion stories: list, watch, show ID", run_list);
+  add_list(*recursion);
+  recursion->require_subcommand(0, 1);
+  add_list(*AddVerb(*recursion, "list", "now and of processes that are gone; the same without a verb", run_list));
+  CLI::App* watch = AddVerb(*recursion, "watch", "a line for each change, until Ctrl-C; begins with what is under way",
+                            [this] { return RunRecursionWatch(options_); });
+  AddSelection(*watch, options_);
+  watch->footer("-o json prints an object a line");
+  CLI::App* show = AddVerb(*recursion, "show", "all evidence of one story",
+                           [this] { return RunRecursionShow(options_, recursion_); });
+  AddSelection(*show, options_);
+  show->add_option("id", recursion_.id, "its id, or how that begins")->required()->type_name("ID");
+  show->footer("-o wide shows all of a long cycle and history");
+}
+
 void CommandLine::AddOthers() {
   CLI::App* ps = AddVerb("ps", "known processes: runtime, symbols, container", [this] { return RunPs(options_); });
   AddSelection(*ps, options_);
@@ -129,6 +162,9 @@ void CommandLine::AddOthers() {
   ps->footer("sorts by pid, command, runtime, start");
   CLI::App* url = AddVerb("url", "the HTTP address with its token", [this] { return RunUrl(options_); });
   AddSelection(*url, options_);
+  CLI::App* probes = AddVerb("probes", "switch all probes in other programs on or off",
+                             [this] { return RunProbes(options_, probes_); });
+  probes->add_option("state", probes_, "on or off")->required()->check(OneOf({"on", "off"}))->type_name("STATE");
   AddVerb("status", "how profd is, what it costs and what it lost", [this] { return RunStatus(options_); });
   AddVerb("doctor", "what this kernel and privilege allow", [this] { return RunDoctor(options_); });
   AddVerb("version", "of profctl and profd", [this] { return RunVersion(options_); });

@@ -18,6 +18,9 @@ struct TerminalSize {
 /// Of standard output; nothing when that is no terminal.
 std::optional<TerminalSize> SizeOfTerminal();
 
+inline const std::string kRed = "\x1b[1;31m";
+inline const std::string kPlain = "\x1b[0m";
+
 /// Whether to colour what goes to standard output: `mode` is auto, always or never.
 bool UseColor(const std::string& mode);
 

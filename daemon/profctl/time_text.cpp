@@ -141,6 +141,11 @@ std::string Rfc3339(WallTime time, bool with_nanoseconds) {
 
 std::string ClockTime(WallTime time) { return Format("%H:%M:%S", time, true); }
 
+std::string DateTime(WallTime time) {
+  const auto fraction = time - std::chrono::floor<std::chrono::seconds>(time);
+  return fmt::format("{}.{:03}", Format("%Y-%m-%d %H:%M:%S", time, true), fraction / 1ms);
+}
+
 std::string FileTime(WallTime time) { return Format("%Y%m%d-%H%M%S", time, true); }
 
 std::string FormatDuration(nanoseconds length) {
@@ -151,6 +156,10 @@ std::string FormatDuration(nanoseconds length) {
   if (whole < 3600) return fmt::format("{}m {}s", whole / 60, whole % 60);
   if (whole < 86400) return fmt::format("{}h {}m", whole / 3600, whole % 3600 / 60);
   return fmt::format("{}d {}h", whole / 86400, whole % 86400 / 3600);
+}
+
+std::string FormatAge(WallTime time, WallTime now) {
+  return now - time < 1s ? "now" : FormatDuration(now - time) + " ago";
 }
 
 }  // namespace profd::profctl

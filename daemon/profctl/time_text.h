@@ -21,10 +21,14 @@ absl::StatusOr<WallTime> ParseTime(std::string_view text, WallTime now);
 std::string Rfc3339(WallTime time, bool nanoseconds = false);
 /// `12:00:00`, local.
 std::string ClockTime(WallTime time);
+/// `2026-03-01 12:00:00.123`, local.
+std::string DateTime(WallTime time);
 /// `20260301-120000`, local, for names of files.
 std::string FileTime(WallTime time);
 
 /// `350 ms`, `10.0 s`, `3m 20s`, `2h 5m`, `4d 3h`.
 std::string FormatDuration(std::chrono::nanoseconds length);
+/// `3m 20s ago`; `now` below a second, and for what is still to come.
+std::string FormatAge(WallTime time, WallTime now);
 
 }  // namespace profd::profctl

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/status.h"
+#include "recursion/event.h"
 #include "storage/profile_store.h"
 
 namespace profd {
@@ -48,6 +49,14 @@ struct LossStatus {
   uint64_t count = 0;  ///< since start
 };
 
+/// A binary with probes, or one that has none and why.
+struct ProbeStatus {
+  std::string path, version;  ///< version of Go
+  std::string state;          ///< "armed", "off", "metered: why", "refused: why"
+  uint64_t hits = 0;          ///< of the process with most, where it is worth telling
+  std::chrono::nanoseconds cost{};
+};
+
 struct DaemonStatus {
   std::string version;
   WallTime start_time{};
@@ -69,6 +78,10 @@ struct DaemonStatus {
   double analysis_seconds = 0;
   uint64_t store_bytes = 0;
   uint32_t processes = 0;
+  bool probes_on = false;
+  std::string probe_mechanism;                 ///< "uprobe_multi", "perf uprobe"
+  std::chrono::nanoseconds probe_trap_cost{};  ///< of one hit, measured at the start
+  std::vector<ProbeStatus> probes;
   std::string http_address;
   std::string http_token_file;
 };
@@ -97,6 +110,13 @@ class Backend {
   virtual void ExplainMissingSymbols(std::vector<ProcessListEntry>& entries) const = 0;
   /// Is there such a process now? (`/proc/PID`, not the table: an idle process was never sampled.)
   virtual bool ProcessExists(uint32_t pid) const = 0;
+  /// Recursion stories, last seen first.
+  virtual std::vector<RecursionEvent> Recursion() const = 0;
+  /// While what it returns lives, `sink` is called for each change of a story, in order and from another thread; it
+  /// must not block. Never called again once the returned object is gone.
+  virtual std::shared_ptr<void> WatchRecursion(std::function<void(const RecursionEvent&)> sink) = 0;
+  /// Switches all probes; returns when it is so. What it was before.
+  virtual absl::StatusOr<bool> SetProbes(bool on) = 0;
   virtual DaemonStatus Status() const = 0;
   virtual bool ready() const = 0;
 };

@@ -69,21 +69,22 @@ std::vector<ProcessRow> RowsOf(const WindowData& window, const std::vector<Proce
   return rows;
 }
 
-/// The one process that a pid or ns-pid meant: as the daemon knows it now, else as the segments have it.
-ProcessListEntry Identify(const Selector& selector, const WindowData& window,
-                          const std::vector<ProcessListEntry>& known, const ProcessMatcher& matcher) {
-  for (const ProcessListEntry& entry : known) {
+}  // namespace
+
+ProcessListEntry QueryEngine::Identify(const Selector& selector, const Selection& selection) {
+  const ProcessMatcher& matcher = selection.matcher;
+  for (const ProcessListEntry& entry : selection.known) {
     if (matcher.Matches(entry.process)) return entry;
   }
-  for (auto segment = window.segments.rbegin(); segment != window.segments.rend(); ++segment) {
+  const auto& segments = selection.window.segments;
+  for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
     for (const ProcessUsage& usage : (*segment)->usage) {
       if (matcher.Matches(usage.process)) return ProcessListEntry{.process = usage.process};
     }
   }
+  if (!selection.recursion.empty()) return ProcessListEntry{.process = selection.recursion.front().process};
   return ProcessListEntry{.process = {.pid = selector.pid}};
 }
-
-}  // namespace
 
 absl::Status QueryEngine::CheckFound(const Selector& selector, bool found) const {
   if (found || selector.empty()) return absl::OkStatus();
@@ -118,11 +119,14 @@ absl::StatusOr<QueryEngine::Selection> QueryEngine::Select(const Selector& selec
   ASSIGN_OR_RETURN(WindowData data, ResolveWindow(*backend_, *clock_, window, pause));
   std::vector<ProcessListEntry> known = backend_->Processes();
   AddMissing(before, known);
-  ProcessMatcher matcher(selector, data.segments, known);
+  std::vector<RecursionEvent> stories = backend_->Recursion();
+  KeepSeenIn(window, data, stories);
+  ProcessMatcher matcher(selector, data.segments, known, stories);
   // A recording asked for by pid began while the process lived: no sample of it is an answer too.
   const bool existed = window.kind == Window::Kind::kNext && selector == Selector{.pid = selector.pid};
   RETURN_IF_ERROR(CheckFound(selector, existed || matcher.found()));
-  return Selection{std::move(data), std::move(known), std::move(matcher)};
+  std::erase_if(stories, [&matcher](const RecursionEvent& story) { return !matcher.Matches(story.process); });
+  return Selection{std::move(data), std::move(known), std::move(matcher), std::move(stories)};
 }
 
 absl::StatusOr<Profile> QueryEngine::Sum(const Selection& selection, bool everything, const Pause& pause,
@@ -155,8 +159,13 @@ absl::StatusOr<ProcessTop> QueryEngine::TopProcesses(const Selector& selector, c
   ASSIGN_OR_RETURN(Selection selection, Select(selector, window, pause));
   ProcessTop top;
   top.rows = RowsOf(selection.window, selection.known, selection.matcher);
-  for (const ProcessRow& row : top.rows) top.samples += row.samples;
+  const ProcessStates states(selection.recursion);
+  for (ProcessRow& row : top.rows) {
+    top.samples += row.samples;
+    row.state = states.Of(row.info.process);
+  }
   top.window = std::move(selection.window);
+  top.recursion = std::move(selection.recursion);
   return top;
 }
 
@@ -167,9 +176,10 @@ absl::StatusOr<FunctionTop> QueryEngine::TopFunctionsOf(const Selector& selector
   ASSIGN_OR_RETURN(const Profile profile, Sum(selection, selector.empty(), pause));
   top.top = ComputeTop(profile);
   if (selector.pid != 0 || selector.ns_pid != 0) {
-    top.process = Identify(selector, selection.window, selection.known, selection.matcher);
+    top.process = Identify(selector, selection);
   }
   top.window = std::move(selection.window);
+  top.recursion = std::move(selection.recursion);
   return top;
 }
 
@@ -188,6 +198,34 @@ absl::StatusOr<WindowProfile> QueryEngine::GetProfile(const Selector& selector, 
   ASSIGN_OR_RETURN(answer.profile, Sum(selection, selector.empty(), pause, detail));
   answer.window = std::move(selection.window);
   return answer;
+}
+
+absl::StatusOr<std::vector<RecursionEvent>> QueryEngine::Recursion(const Selector& selector, bool active_only,
+                                                                   const std::string& id) const {
+  const StoryQuestion question{selector, active_only, id};
+  RETURN_IF_ERROR(Validate(question));
+  const std::vector<ProcessListEntry> known = backend_->Processes();
+  const std::vector<RecursionEvent> all = backend_->Recursion();
+  std::vector<RecursionEvent> stories = SelectStories(question, all, known);
+  if (!stories.empty()) return stories;
+  if (!id.empty()) return WhyNoStory(question, all);
+  const ProcessMatcher matcher(selector, {}, known, all);
+  if (CheckFound(selector, matcher.found()).ok()) return stories;
+  return NoSuchProcess(selector);
+}
+
+absl::StatusOr<std::shared_ptr<void>> QueryEngine::WatchRecursion(
+    const Selector& selector, std::function<void(const RecursionEvent&)> sink) const {
+  const std::vector<ProcessListEntry> known = backend_->Processes();
+  ProcessMatcher matcher(selector, {}, known);
+  if (selector.ns_pid != 0 && !matcher.found()) return NoSuchProcess(selector);
+  if (selector.pid != 0 && !backend_->ProcessExists(selector.pid) &&
+      !ProcessMatcher(selector, {}, {}, backend_->Recursion()).found()) {
+    return NoSuchProcess(selector);
+  }
+  return backend_->WatchRecursion([matcher = std::move(matcher), sink = std::move(sink)](const RecursionEvent& story) {
+    if (matcher.Matches(story.process)) sink(story);
+  });
 }
 
 }  // namespace profd

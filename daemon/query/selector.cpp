@@ -34,7 +34,7 @@ std::string Describe(const Selector& selector) {
 }
 
 ProcessMatcher::ProcessMatcher(const Selector& selector, std::span<const std::shared_ptr<const Segment>> segments,
-                               std::span<const ProcessListEntry> known)
+                               std::span<const ProcessListEntry> known, std::span<const RecursionEvent> stories)
     : selector_(selector) {
   if (selector_.ns_pid != 0) {
     for (const ProcessListEntry& entry : known) {
@@ -43,11 +43,9 @@ ProcessMatcher::ProcessMatcher(const Selector& selector, std::span<const std::sh
   }
   if (selector_.pid != 0) {
     for (const auto& segment : segments) {
-      for (const ProcessUsage& usage : segment->usage) {
-        if (usage.process.pid != selector_.pid) continue;
-        newest_of_pid_ = std::max(newest_of_pid_.value_or(ProgramKey()), KeyOf(usage.process));
-      }
+      for (const ProcessUsage& usage : segment->usage) NoteProgram(usage.process);
     }
+    for (const RecursionEvent& story : stories) NoteProgram(story.process);
   }
   for (const auto& segment : segments) {
     found_ =
@@ -55,6 +53,13 @@ ProcessMatcher::ProcessMatcher(const Selector& selector, std::span<const std::sh
   }
   found_ =
       found_ || std::ranges::any_of(known, [this](const ProcessListEntry& entry) { return Matches(entry.process); });
+  found_ =
+      found_ || std::ranges::any_of(stories, [this](const RecursionEvent& story) { return Matches(story.process); });
+}
+
+void ProcessMatcher::NoteProgram(const Process& process) {
+  if (process.pid != selector_.pid) return;
+  newest_of_pid_ = std::max(newest_of_pid_.value_or(ProgramKey()), KeyOf(process));
 }
 
 bool ProcessMatcher::Matches(const Process& process) const {

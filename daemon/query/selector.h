@@ -33,11 +33,12 @@ using ProgramKey = std::tuple<uint32_t, uint64_t, uint32_t>;
 inline ProgramKey KeyOf(const Process& process) { return {process.pid, process.start_time_ns, process.exec_id}; }
 
 /// A selector applied to one window. Where it names a pid that several programs had in that window (exec, pid reuse),
-/// it means the newest of them: two programs are never mixed.
+/// it means the newest of them: two programs are never mixed. `stories`: recursion in that window, whose program may
+/// have died before it was ever sampled.
 class ProcessMatcher {
  public:
   ProcessMatcher(const Selector& selector, std::span<const std::shared_ptr<const Segment>> segments,
-                 std::span<const ProcessListEntry> known);
+                 std::span<const ProcessListEntry> known, std::span<const RecursionEvent> stories = {});
 
   bool Matches(const Process& process) const;
   /// Was there any such process in the window, or is there one now?
@@ -45,6 +46,7 @@ class ProcessMatcher {
 
  private:
   bool LabelsMatch(const Process& process) const;
+  void NoteProgram(const Process& process);
 
   Selector selector_;
   std::optional<ProgramKey> newest_of_pid_;

@@ -1,5 +1,7 @@
 #include "symbols/object.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cctype>
 
@@ -50,6 +52,11 @@ void Object::CloseFile() {
   std::shared_ptr<UniqueFd> file;  // closed outside of the lock, by the last who uses it
   std::lock_guard lock(mutex_);
   file.swap(file_);
+}
+
+UniqueFd Object::DuplicateFile() const {
+  std::lock_guard lock(mutex_);
+  return file_ ? UniqueFd(fcntl(file_->get(), F_DUPFD_CLOEXEC, 0)) : UniqueFd();
 }
 
 bool Object::HasFile() const {

@@ -31,6 +31,8 @@ class Object {
   void SetFile(UniqueFd fd);
   void CloseFile();
   bool HasFile() const;
+  /// Another descriptor of the open file; none while it is closed.
+  UniqueFd DuplicateFile() const;
 
   /// What was found out by Describe; empty before.
   ObjectFacts facts() const;

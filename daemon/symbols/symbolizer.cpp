@@ -72,6 +72,7 @@ class Symbolizer::Impl {
                                            Patience patience);
   std::vector<SymbolizedAddress> SymbolizeKernel(std::span<const uint64_t> addresses, Patience patience);
   absl::StatusOr<GoFacts> AskGo(const ProcessDetails& process, const ResolvedAddress& text, Patience patience);
+  absl::StatusOr<File> FileAt(const ProcessDetails& process, const ResolvedAddress& text);
   std::optional<uint32_t> StackDelta(const ProcessDetails& process, const ResolvedAddress& leaf, Patience patience);
   SymbolsState StateOf(const MappedFile& executable) const;
   size_t cached() const {
@@ -319,6 +320,15 @@ absl::StatusOr<GoFacts> Symbolizer::Impl::AskGo(const ProcessDetails& process, c
   return done ? *answer : Error(absl::StatusCode::kUnavailable, "the answer is not there yet");
 }
 
+absl::StatusOr<Symbolizer::File> Symbolizer::Impl::FileAt(const ProcessDetails& process, const ResolvedAddress& text) {
+  const std::shared_ptr<Object> object = objects_.At(process, text);
+  if (object == nullptr) return Error(absl::StatusCode::kUnavailable, "its file is not known");
+  EnsureFile(*object, process, text);
+  UniqueFd fd = object->DuplicateFile();
+  if (!fd) return Error(absl::StatusCode::kUnavailable, "its file cannot be opened");
+  return File{.identity = object->identity(), .fd = std::move(fd)};
+}
+
 std::optional<uint32_t> Symbolizer::Impl::StackDelta(const ProcessDetails& process, const ResolvedAddress& leaf,
                                                      Patience patience) {
   if (leaf.file == nullptr || KindOf(*leaf.file) != MemoryKind::kFile) return std::nullopt;
@@ -379,6 +389,10 @@ std::vector<SymbolizedAddress> Symbolizer::Symbolize(const ProcessDetails& proce
 std::vector<SymbolizedAddress> Symbolizer::SymbolizeKernel(std::span<const uint64_t> addresses, Patience patience) {
   return impl_->SymbolizeKernel(addresses, patience);
 }
+absl::StatusOr<Symbolizer::File> Symbolizer::FileAt(const ProcessDetails& process, const ResolvedAddress& text) {
+  return impl_->FileAt(process, text);
+}
+
 absl::StatusOr<GoFacts> Symbolizer::AskGo(const ProcessDetails& process, const ResolvedAddress& text,
                                           Patience patience) {
   return impl_->AskGo(process, text, patience);

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "base/unique_fd.h"
 #include "process/proc_fs.h"
 #include "process/process_table.h"
 #include "worker/object_analyzer.h"
@@ -69,6 +70,12 @@ class Symbolizer {
   /// as in ObjectAnalyzer.
   absl::StatusOr<GoFacts> AskGo(const ProcessDetails& process, const ResolvedAddress& text,
                                 Patience patience = kPatient);
+  struct File {
+    FileIdentity identity;
+    UniqueFd fd;
+  };
+  /// The file that is mapped at `text`, opened. Unavailable: it cannot be opened now.
+  absl::StatusOr<File> FileAt(const ProcessDetails& process, const ResolvedAddress& text);
   /// How far above the stack pointer the return address is when the instruction at `leaf` is about to run, bytes; from
   /// the cache or the worker. Nothing: not known, or nobody to ask.
   std::optional<uint32_t> StackDelta(const ProcessDetails& process, const ResolvedAddress& leaf,

@@ -137,6 +137,13 @@ absl::StatusOr<worker::GoFacts> Answers::AskGo() {
   answer.set_m_vdso_sp(offsets.m_vdso_sp);
   answer.set_g_labels(offsets.g_labels);
   answer.set_labels_are_list(offsets.labels_are_list);
+  for (const auto& [code, out] : {std::pair(&runtime.stack_growth, answer.mutable_stack_growth()),
+                                  std::pair(&runtime.fatal_error, answer.mutable_fatal_error())}) {
+    out->set_offset(code->offset);
+    out->set_code(code->code);
+  }
+  answer.set_max_stack_known(runtime.max_stack.has_value());
+  answer.set_max_stack(runtime.max_stack.value_or(0));
   return answer;
 }
 

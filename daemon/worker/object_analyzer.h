@@ -51,6 +51,14 @@ struct ObjectFacts {
   std::string symbols;     ///< "symtab", "dynsym", "gopclntab", "perf-map", "kallsyms", "none"
 };
 
+/// Where a function is in its file, and how its code begins.
+struct FunctionCode {
+  uint64_t offset = 0;  ///< 0: there is no such function
+  std::string code;     ///< at most 16 bytes
+
+  bool operator==(const FunctionCode&) const = default;
+};
+
 /// Offsets in bytes; from Go's own data where the binary has it, else from a table by version.
 struct GoFacts {
   std::string version;
@@ -64,6 +72,10 @@ struct GoFacts {
   uint32_t g_labels = 0;   ///< 0: not known
   bool labels_are_list = false;
   uint64_t text_offset = 0, text_size = 0;  ///< Go's functions, in the file; size 0: not known
+  FunctionCode stack_growth;                ///< runtime.(*mheap).allocManual, which large stacks come from
+  FunctionCode fatal_error;                 ///< runtime.throw
+  /// From the start of the text: runtime.maxstacksize, a word.
+  std::optional<int64_t> max_stack;
 };
 
 /// Counters of the questions asked, by result.

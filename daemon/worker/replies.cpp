@@ -22,6 +22,7 @@ constexpr uint32_t kMaxOffset = 4096;
 constexpr uint64_t kMaxFile = uint64_t{1} << 40;
 constexpr int64_t kMaxTlsOffset = int64_t{1} << 20;
 constexpr int64_t kMaxSlot = int64_t{1} << 40;
+constexpr size_t kMaxEntry = 16;
 
 absl::Status Broken(std::string_view what) {
   return Error(absl::StatusCode::kInternal, "the worker broke the rules: {}", what);
@@ -138,12 +139,22 @@ absl::StatusOr<GoFacts> GoFactsOf(const worker::Response& response) {
                 .g_labels = go.g_labels(),
                 .labels_are_list = go.labels_are_list(),
                 .text_offset = go.text_offset(),
-                .text_size = go.text_size()};
+                .text_size = go.text_size(),
+                .stack_growth = {go.stack_growth().offset(), go.stack_growth().code()},
+                .fatal_error = {go.fatal_error().offset(), go.fatal_error().code()},
+                .max_stack = go.max_stack_known() ? std::optional(go.max_stack()) : std::nullopt};
   if (facts.text_offset > kMaxFile || facts.text_size > kMaxFile) return Broken("an impossible text");
   for (const uint32_t offset :
        {facts.g_stack_lo, facts.g_stack_hi, facts.g_m, facts.g_sched_sp, facts.g_sched_pc, facts.g_sched_bp,
         facts.g_goid, facts.m_g0, facts.m_curg, facts.m_gsignal, facts.m_vdso_sp, facts.g_labels}) {
     if (offset >= kMaxOffset || offset % 8 != 0) return Broken("an impossible offset");
+  }
+  for (const FunctionCode* function : {&facts.stack_growth, &facts.fatal_error}) {
+    const bool inside = function->offset >= facts.text_offset && function->offset - facts.text_offset < facts.text_size;
+    if (function->code.size() > kMaxEntry || (function->offset != 0 && !inside)) return Broken("an impossible function");
+  }
+  if (facts.max_stack && (*facts.max_stack > kMaxSlot || *facts.max_stack < -kMaxSlot)) {
+    return Broken("an impossible variable");
   }
   if (facts.tls_slot && (*facts.tls_slot > kMaxSlot || *facts.tls_slot < -kMaxSlot))
     return Broken("an impossible slot");

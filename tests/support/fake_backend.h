@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <atomic>
 #include <functional>
+#include <iterator>
+#include <list>
 #include <map>
 #include <mutex>
 #include <set>
@@ -74,6 +76,20 @@ inline Segment BuildSegment(WallTime start, WallTime end, const std::vector<Fake
   return segment;
 }
 
+/// A story of one process, of the function "main.(*Config).Get".
+inline RecursionEvent BuildStory(std::string id, const Process& process, WallTime seen) {
+  RecursionEvent story;
+  story.id = std::move(id);
+  story.grade = RecursionGrade::kProjected;
+  story.process = process;
+  story.tid = process.pid;
+  story.cycle = {{.name = "main.(*Config).Get", .file = "/src/config.go", .line = 42}};
+  story.depth = 100'000;
+  story.stack_bytes = 32 << 20;
+  story.first_seen = story.last_seen = seen;
+  return story;
+}
+
 class FakeBackend final : public Backend {
  public:
   explicit FakeBackend(const Clock* clock)
@@ -103,6 +119,23 @@ class FakeBackend final : public Backend {
     std::lock_guard lock(mutex_);
     return existing.contains(pid);
   }
+  std::vector<RecursionEvent> Recursion() const override {
+    std::lock_guard lock(mutex_);
+    return stories;
+  }
+  std::shared_ptr<void> WatchRecursion(std::function<void(const RecursionEvent&)> sink) override {
+    std::lock_guard lock(watch_mutex_);
+    sinks_.push_back(std::move(sink));
+    const auto place = std::prev(sinks_.end());
+    return {this, [place](FakeBackend* backend) {
+              std::lock_guard lock(backend->watch_mutex_);
+              backend->sinks_.erase(place);
+            }};
+  }
+  absl::StatusOr<bool> SetProbes(bool on) override {
+    std::lock_guard lock(mutex_);
+    return std::exchange(status.probes_on, on);
+  }
   DaemonStatus Status() const override {
     std::lock_guard lock(mutex_);
     return status;
@@ -110,12 +143,22 @@ class FakeBackend final : public Backend {
   bool ready() const override { return is_ready; }
 
   ProfileStore& mutable_store() { return *store_; }
+  /// A change of a story, told to all that watch.
+  void Tell(const RecursionEvent& event) {
+    std::lock_guard lock(watch_mutex_);
+    for (const auto& sink : sinks_) sink(event);
+  }
+  size_t watchers() const {
+    std::lock_guard lock(watch_mutex_);
+    return sinks_.size();
+  }
 
   // What the next flips will find, and what is known. Set before other threads use the backend.
   std::vector<FakeProcess> running;
   OutcomeCounts outcomes;
   std::vector<ProcessListEntry> known;
   std::set<uint32_t> existing;
+  std::vector<RecursionEvent> stories;
   DaemonStatus status;
   std::atomic<bool> is_ready{true};
   std::atomic<int> flips{0};
@@ -125,6 +168,8 @@ class FakeBackend final : public Backend {
   std::unique_ptr<ProfileStore> store_;
   mutable std::mutex mutex_;
   WallTime last_end_;
+  mutable std::mutex watch_mutex_;
+  std::list<std::function<void(const RecursionEvent&)>> sinks_;
 };
 
 }  // namespace profd::testing

@@ -21,12 +21,22 @@ struct RecordOptions {
   bool labels = false;
 };
 
+struct RecursionOptions {
+  bool active = false;
+  std::string id;  ///< of `show`; its beginning will do
+};
+
 int RunTop(const Options& options, const TopOptions& top);
 int RunRecord(const Options& options, const RecordOptions& record);
+int RunRecursionList(const Options& options, const RecursionOptions& recursion);
+int RunRecursionWatch(const Options& options);
+int RunRecursionShow(const Options& options, const RecursionOptions& recursion);
 int RunPs(const Options& options);
 int RunUrl(const Options& options);
 int RunStatus(const Options& options);
 int RunDoctor(const Options& options);
+/// `state`: on or off.
+int RunProbes(const Options& options, const std::string& state);
 int RunVersion(const Options& options);
 
 }  // namespace profd::profctl

@@ -34,11 +34,6 @@ std::string StartText(const v1::ProcessInfo& process) {
   return process.has_start_time() ? Rfc3339(ToWall(process.start_time())) : "";
 }
 
-std::string ContainerText(const v1::ProcessInfo& process) {
-  const v1::Container& container = process.container();
-  return container.name().empty() ? container.id().substr(0, 12) : container.name();
-}
-
 Table TableOf(const Processes& processes, bool wide) {
   std::vector<Column> columns{{"PID", true}, {"RUNTIME"}, {"SYMBOLS"}, {"NAMESPACE"}, {"POD"}, {"CONTAINER"}};
   if (wide) columns.insert(columns.end(), {{"NS-PIDS"}, {"STARTED"}, {"EXECUTABLE"}});
@@ -47,7 +42,7 @@ Table TableOf(const Processes& processes, bool wide) {
   for (const v1::ProcessInfo& process : processes) {
     const v1::Container& container = process.container();
     std::vector<std::string> cells{std::to_string(process.pid()), process.runtime(), process.symbols(),
-                                   container.name_space(),        container.pod(),   ContainerText(process)};
+                                   container.name_space(),        container.pod(),   ContainerText(container)};
     if (wide) {
       cells.insert(cells.end(),
                    {fmt::format("{}", fmt::join(process.ns_pids(), ",")), StartText(process), process.executable()});
@@ -70,7 +65,7 @@ Json JsonOf(const Processes& processes) {
                     {"start_time", process.has_start_time() ? Json(StartText(process)) : Json(nullptr)},
                     {"runtime", process.runtime()},
                     {"symbols", process.symbols()},
-                    {"container", ContainerJson(process)}});
+                    {"container", ContainerJson(process.container())}});
   }
   return {{"schema", "profctl.ps/v1"}, {"processes", std::move(list)}};
 }

@@ -33,6 +33,10 @@ void PrintHeading(const v1::GetStatusResponse& status) {
              FormatBytes(status.rss_bytes()), Seconds(status.workers_cpu()));
   fmt::print("knows {} processes, stores {} of history\n", FormatCount(status.processes()),
              FormatBytes(status.store_bytes()));
+  if (!status.probe_mechanism().empty()) {
+    fmt::print("probes: {}, by {}, {} a hit\n", status.probes_on() ? "on" : "off", status.probe_mechanism(),
+               FormatDuration(ToNanoseconds(status.probe_trap_cost())));
+  }
   if (status.http_address().empty()) {
     fmt::print("HTTP: off\n");
   } else {
@@ -48,6 +52,16 @@ Table Outcomes(const v1::GetStatusResponse& status, bool wide) {
     if (outcome.count() == 0 && outcome.kind() != "recorded" && !wide) continue;
     table.Add(
         {FormatCount(outcome.count()), FormatShare(outcome.count(), total), outcome.outcome(), outcome.explanation()});
+  }
+  return table;
+}
+
+Table Probes(const v1::GetStatusResponse& status) {
+  Table table({{"HITS", true}, {"COST", true}, {"GO"}, {"PROBES"}, {"BINARY"}});
+  for (const auto& probe : status.probes()) {
+    const bool told = probe.hits() > 0;
+    table.Add({told ? FormatCount(probe.hits()) : "-", told ? FormatDuration(ToNanoseconds(probe.cost())) : "-",
+               probe.go_version(), probe.state(), probe.path()});
   }
   return table;
 }
@@ -95,7 +109,7 @@ Table Losses(const v1::GetStatusResponse& status, bool wide) {
 void PrintTables(const v1::GetStatusResponse& status, const Options& options) {
   const bool color = UseColor(options.color);
   for (const Table& table : {Outcomes(status, options.wide()), Programs(status), Maps(status), Queues(status),
-                             Analyses(status), Losses(status, options.wide())}) {
+                             Probes(status), Analyses(status), Losses(status, options.wide())}) {
     const std::vector<std::string> lines = table.Render();
     if (lines.size() == 1) continue;
     fmt::print("\n");
@@ -145,6 +159,17 @@ Json JsonOf(const v1::GetStatusResponse& status) {
             {"losses", Json::object()}};
   for (const auto& counter : status.analyses()) json["analyses"][counter.name()] = counter.count();
   for (const auto& loss : status.losses()) json["losses"][loss.name()] = loss.count();
+  json["probes"] = {{"on", status.probes_on()},
+                    {"mechanism", status.probe_mechanism()},
+                    {"trap_cost_ns", ToNanoseconds(status.probe_trap_cost()).count()},
+                    {"binaries", Json::array()}};
+  for (const auto& probe : status.probes()) {
+    json["probes"]["binaries"].push_back({{"path", probe.path()},
+                                          {"go_version", probe.go_version()},
+                                          {"state", probe.state()},
+                                          {"hits", probe.hits()},
+                                          {"cost_ns", ToNanoseconds(probe.cost()).count()}});
+  }
   json.update(KernelSideJson(status));
   return json;
 }

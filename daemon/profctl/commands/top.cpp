@@ -51,7 +51,7 @@ int PrintOnce(Client& client, const Options& options, const v1::TopRequest& requ
   if (options.limit < 0) view.limit = kRowsOnPaper;
   const bool color = UseColor(options.color);
   const TopText text = RenderTop(*response, view);
-  PrintLines(text.heading, false);
+  PrintLines(HeadingText(text.heading, color), false);
   PrintLines(text.table, color);
   if (text.hidden > 0) fmt::print(stderr, "{} more rows: -n 0 shows all\n", text.hidden);
   return kExitOk;
@@ -98,15 +98,14 @@ void TopScreen::Draw() {
   const TerminalSize size = SizeOfTerminal().value_or(TerminalSize());
   TopView view = view_;
   view.max_width = size.columns;
-  const size_t furniture = 4;  // heading, perhaps a second line of it, titles, keys
+  const size_t furniture = 3 + std::max<size_t>(RecursionBanner(shown_).size(), 1);  // heading, titles, keys
   const size_t fits = size.rows > furniture ? size.rows - furniture : 1;
   if (options_.limit <= 0 || view.limit > fits) view.limit = fits;
   TopText text = RenderTop(shown_, view);
-  if (color_) {
-    text.table[0] = "\x1b[1m" + text.table[0] + "\x1b[0m";
-    for (size_t i = 1; i < text.heading.size(); ++i) text.heading[i] = "\x1b[1;31m" + text.heading[i] + "\x1b[0m";
-  }
-  std::vector<std::string> lines = text.heading;
+  // However many alarms there are, a row stays.
+  text.heading.resize(std::min(text.heading.size(), size.rows > 4 ? size.rows - 3 : 1));
+  if (color_) text.table[0] = "\x1b[1m" + text.table[0] + "\x1b[0m";
+  std::vector<std::string> lines = HeadingText(text.heading, color_);
   lines.insert(lines.end(), text.table.begin(), text.table.end());
   lines.push_back(fmt::format("q quits, s sorts (by {})", SortKeys(view_.functions)[view_.sort]));
   screen_.Draw(lines);

@@ -38,7 +38,12 @@ ProgramName NameOf(const v1::ProcessRow& row) {
   return {process.command(), process.container().id(), process.container().pod()};
 }
 
+int Urgency(const std::string& state) {
+  return state == "RUNAWAY" ? 3 : state == "growing" ? 2 : state.empty() ? 0 : 1;
+}
+
 void Add(const v1::ProcessRow& row, v1::ProcessRow& sum) {
+  if (Urgency(row.state()) > Urgency(sum.state())) sum.set_state(row.state());
   sum.set_cpu_percent(sum.cpu_percent() + row.cpu_percent());
   sum.set_samples(sum.samples() + row.samples());
   sum.set_deepest_stack_bytes(std::max(sum.deepest_stack_bytes(), row.deepest_stack_bytes()));
@@ -102,7 +107,8 @@ FunctionRows SortedFunctions(const v1::TopResponse& response, size_t sort) {
 }
 
 Table ProcessTable(const ProcessRows& rows, size_t count, bool wide) {
-  std::vector<Column> columns{{"PID", true}, {"CPU%", true}, {"SAMPLES", true}, {"FRAMES", true}, {"STACK", true}};
+  std::vector<Column> columns{{"PID", true},    {"CPU%", true},  {"SAMPLES", true},
+                              {"FRAMES", true}, {"STACK", true}, {"STATE"}};
   if (wide) {
     for (const char* title : {"RUNTIME", "SYMBOLS", "NAMESPACE", "POD", "CONTAINER"}) columns.push_back({title});
   }
@@ -113,13 +119,15 @@ Table ProcessTable(const ProcessRows& rows, size_t count, bool wide) {
     const v1::ProcessInfo& process = row.process();
     const uint64_t bytes = row.deepest_stack_bytes();
     std::vector<std::string> cells{process.pid() == 0 ? "-" : std::to_string(process.pid()),
-                                   fmt::format("{:.1f}", row.cpu_percent()), FormatCount(row.samples()),
+                                   fmt::format("{:.1f}", row.cpu_percent()),
+                                   FormatCount(row.samples()),
                                    CountOrDash(row.deepest_frames(), row.deepest_estimated()),
-                                   bytes == 0 ? "-" : FormatBytes(bytes)};
+                                   bytes == 0 ? "-" : FormatBytes(bytes),
+                                   row.state().empty() ? "-" : row.state()};
     if (wide) {
       const v1::Container& container = process.container();
       cells.insert(cells.end(), {process.runtime(), process.symbols(), container.name_space(), container.pod(),
-                                 container.name().empty() ? container.id().substr(0, 12) : container.name()});
+                                 ContainerText(container)});
     }
     cells.push_back(process.command() + (row.exited() ? " (exited)" : ""));
     table.Add(std::move(cells));
@@ -159,9 +167,10 @@ Json ProcessJson(const v1::ProcessRow& row) {
           {"deepest_frames", row.deepest_frames()},
           {"deepest_estimated", row.deepest_estimated()},
           {"deepest_stack_bytes", row.deepest_stack_bytes()},
+          {"state", row.state()},
           {"exited", row.exited()},
           {"runtime", row.process().runtime()},
-          {"container", ContainerJson(row.process())}};
+          {"container", ContainerJson(row.process().container())}};
 }
 
 Json FunctionJson(const v1::FunctionRow& row, uint64_t samples) {

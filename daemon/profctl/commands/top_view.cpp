@@ -4,6 +4,7 @@
 
 #include "profctl/commands/top_rows.h"
 #include "profctl/escape.h"
+#include "profctl/recursion_json.h"
 #include "profctl/table.h"
 
 namespace profd::profctl {
@@ -23,11 +24,14 @@ TopText RenderTop(const v1::TopResponse& response, const TopView& view) {
   TopText text;
   std::string about = WindowText(response.window(), response.samples());
   if (response.has_process()) about = ProcessText(response.process()) + ", " + about;
-  text.heading.push_back(Escape(about));
+  text.heading.push_back({Escape(about)});
+  const std::vector<HeadingLine> banner = RecursionBanner(response);
+  text.heading.insert(text.heading.end(), banner.begin(), banner.end());
   if (view.functions) {
     const auto rows = SortedFunctions(response, view.sort);
-    if (const std::string deep = DeepestRepeat(rows); !deep.empty()) text.heading.push_back(Escape(deep));
-    if (rows.empty()) text.heading.push_back("no samples: it used no CPU, is excluded, or is a kernel thread");
+    const std::string deep = banner.empty() ? DeepestRepeat(rows) : "";
+    if (!deep.empty()) text.heading.push_back({Escape(deep), true});
+    if (rows.empty()) text.heading.push_back({"no samples: it used no CPU, is excluded, or is a kernel thread"});
     text.table = FunctionTable(rows, Shown(rows.size(), view), response.samples(), view.wide).Render(view.max_width);
     text.hidden = rows.size() - Shown(rows.size(), view);
   } else {
@@ -37,8 +41,8 @@ TopText RenderTop(const v1::TopResponse& response, const TopView& view) {
     text.table = ProcessTable(rows, Shown(rows.size(), view), view.wide).Render(view.max_width);
     text.hidden = rows.size() - Shown(rows.size(), view);
   }
-  for (std::string& line : text.heading) {
-    if (view.max_width > 0) line = Truncate(line, view.max_width);
+  for (HeadingLine& line : text.heading) {
+    if (view.max_width > 0) line.text = Truncate(line.text, view.max_width);
   }
   return text;
 }
@@ -54,11 +58,12 @@ Json TopJson(const v1::TopResponse& response, const TopView& view) {
   if (view.functions) {
     const auto rows = SortedFunctions(response, view.sort);
     for (size_t i = 0; i < Shown(rows.size(), view); ++i) list.push_back(FunctionJson(*rows[i], response.samples()));
-    json["recursion"] = Json::array();
   } else {
     const auto rows = SortedProcesses(response, view.sort);
     for (size_t i = 0; i < Shown(rows.size(), view); ++i) list.push_back(ProcessJson(*rows[i]));
   }
+  Json& recursion = json["recursion"] = Json::array();
+  for (const v1::RecursionEvent& event : response.recursion()) recursion.push_back(RecursionJson(event));
   return json;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "profctl/answer_text.h"
+#include "profctl/commands/top_banner.h"
 #include "profctl/options.h"
 #include "profd/v1/profiler.pb.h"
 
@@ -22,7 +23,7 @@ struct TopView {
 const std::vector<std::string>& SortKeys(bool functions);
 
 struct TopText {
-  std::vector<std::string> heading;  ///< about the window, and what to look at first
+  std::vector<HeadingLine> heading;  ///< about the window, and what to look at first
   std::vector<std::string> table;    ///< titles, then rows
   size_t hidden = 0;                 ///< rows beyond the limit
 };

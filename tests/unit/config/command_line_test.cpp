@@ -233,10 +233,10 @@ TEST(TakeReloadable, WhatNeedsARestartIsSaidUntilItIsUndone) {
   EXPECT_THAT(TakeReloadable(running, Config()), ElementsAre());
 }
 
-TEST(KeysWithoutEffect, AreThoseOfMapProbesWhenSet) {
+TEST(KeysWithoutEffect, AreThoseOfMapKeysWhenSet) {
   EXPECT_THAT(KeysWithoutEffect(Parsed({"--sample-hz", "7", "--map-probes", "on"})), ElementsAre());
   EXPECT_THAT(KeysWithoutEffect(Parsed({"--map-probes", "off", "--map-probe-budget", "2", "--map-key-text"})),
-              ElementsAre("map_probes", "map_probe_budget", "map_key_text"));
+              ElementsAre("map_key_text"));
 }
 
 }  // namespace

@@ -26,6 +26,8 @@ TEST(FormatCount, GroupsThousands) {
   EXPECT_EQ(FormatCount(0), "0");
   EXPECT_EQ(FormatCount(999), "999");
   EXPECT_EQ(FormatCount(3532112), "3,532,112");
+  EXPECT_EQ(FormatCount(1, "frame"), "1 frame");
+  EXPECT_EQ(FormatCount(3532112, "frame"), "3,532,112 frames");
 }
 
 TEST(FormatBytes, ChoosesItsUnit) {
@@ -183,6 +185,22 @@ TEST(TopRows, ManyShortLivedProcessesOfOneNameAddUpInOneRow) {
   EXPECT_THAT(lines[2], HasSubstr("server"));
   EXPECT_THAT(lines[3], HasSubstr("grep"));
   EXPECT_THAT(lines[4], HasSubstr("awk (exited)"));
+}
+
+TEST(TopRows, TheStateStandsBehindTheStack) {
+  v1::TopResponse response;
+  AddProcess(response, 1, "orders", 40, false);
+  AddProcess(response, 2, "grep", 2, true);
+  AddProcess(response, 3, "grep", 2, true);
+  response.mutable_processes(0)->set_state("RUNAWAY");
+  response.mutable_processes(1)->set_state("growing");
+  response.mutable_processes(2)->set_state("ok");
+  EXPECT_EQ(ProcessJson(response.processes(0))["state"], "RUNAWAY");
+  MergeEnded(response);
+  const auto lines = ProcessTable(SortedProcesses(response, 0), 2, false).Render();
+  EXPECT_THAT(lines[0], HasSubstr("STACK  STATE    COMMAND"));
+  EXPECT_THAT(lines[1], HasSubstr("-  RUNAWAY  orders"));
+  EXPECT_THAT(lines[2], HasSubstr("-  growing  grep (2 that exited)")) << "of several, what is worst";
 }
 
 }  // namespace

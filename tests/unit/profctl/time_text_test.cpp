@@ -64,5 +64,18 @@ TEST(FormatDuration, ChoosesItsUnits) {
   EXPECT_EQ(FormatDuration(99h), "4d 3h");
 }
 
+TEST(FormatAge, IsNeverInTheFuture) {
+  const WallTime now = WallTime(1'800'000'000s);
+  EXPECT_EQ(FormatAge(now - 200s, now), "3m 20s ago");
+  EXPECT_EQ(FormatAge(now - 300ms, now), "now");
+  EXPECT_EQ(FormatAge(now + 1h, now), "now");
+}
+
+TEST(DateTime, IsToTheMillisecond) {
+  const std::string text = DateTime(WallTime(1'800'000'000s) + 7ms);
+  EXPECT_EQ(text.size(), 23u);
+  EXPECT_TRUE(text.ends_with(":00.007")) << text;
+}
+
 }  // namespace
 }  // namespace profd::profctl

@@ -1,0 +1,52 @@
+#include "kernel/calibration.h"
+
+#include <fcntl.h>
+
+#include <cerrno>
+
+#include "process/proc_fs.h"
+#include "process/proc_maps.h"
+
+// cmp; jbe, never taken; ret. The label is that of the jump.
+asm(R"(
+  .text
+  .p2align 4
+  .globl profd_calibration
+  .type profd_calibration, @function
+profd_calibration:
+  cmp $0, %rsp
+  .globl profd_calibration_site
+profd_calibration_site:
+  jbe 1f
+1:
+  ret
+  .size profd_calibration, .-profd_calibration
+)");
+extern "C" {
+void profd_calibration();
+extern const char profd_calibration_site[];
+}
+
+namespace profd {
+
+absl::StatusOr<CalibrationSite> FindCalibrationSite() {
+  constexpr size_t kMostMappings = 4096;
+  ASSIGN_OR_RETURN(const std::string maps, RealProcFs().Read("self/maps", 16 << 20));
+  const auto address = reinterpret_cast<uint64_t>(profd_calibration_site);
+  for (const MapEvent& map : ParseExecutableMaps(maps, kMostMappings)) {
+    if (address < map.start || address - map.start >= map.length) continue;
+    CalibrationSite site{.file = UniqueFd(open("/proc/self/exe", O_RDONLY | O_CLOEXEC)),
+                         .offset = address - map.start + map.file_offset};
+    if (!site.file) return Error(absl::StatusCode::kInternal, "opening profd's own binary: {}", ErrnoText(errno));
+    return site;
+  }
+  return Error(absl::StatusCode::kInternal, "profd's own code is in no mapping");
+}
+
+std::chrono::nanoseconds RunCalibration() {
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < kCalibrationHits; ++i) profd_calibration();
+  return (std::chrono::steady_clock::now() - begin) / kCalibrationHits;
+}
+
+}  // namespace profd

@@ -1,0 +1,89 @@
+// From looks at stacks to recursion stories: the thread that reads the tripwires, names what they saw and asks the
+// detector. It waits for nobody: a story whose functions have no names yet is told without, and again with them.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/unique_fd.h"
+#include "kernel/tripwires.h"
+#include "pipeline/recursion_outlet.h"
+#include "pipeline/resolver.h"
+#include "probes/probe_keeper.h"
+#include "process/memory_room.h"
+#include "recursion/detector.h"
+#include "symbols/symbolizer.h"
+
+namespace profd {
+
+/// What it stands on; everything outlives it.
+struct RecursionParts {
+  Tripwires* tripwires = nullptr;
+  Resolver* resolver = nullptr;
+  Symbolizer* symbolizer = nullptr;
+  ProbeKeeper* probes = nullptr;
+  RecursionOutlet* outlet = nullptr;
+  const ProcFs* proc_fs = nullptr;
+  const Clock* clock = nullptr;
+  std::function<void(const RecursionChange&)> on_change;  ///< from its thread
+  std::function<void(const absl::Status&)> on_error;
+};
+
+/// The stack of a reading with its names, as far as they are there. `last_try`: what has none now has none.
+ReadStack NameStack(const RawStack& stack, std::span<const SymbolizedAddress> symbolized, bool last_try);
+
+/// Public methods may be called from any thread.
+class RecursionStage {
+ public:
+  static absl::StatusOr<std::unique_ptr<RecursionStage>> Start(const RecursionParts& parts);
+  ~RecursionStage();
+
+  /// A process has ended, or has become another program.
+  void OnProcessEvent(const ProcessEvent& event);
+  /// Last seen first.
+  std::vector<RecursionEvent> Events() const;
+
+ private:
+  /// A reading that waits for names.
+  struct Unnamed {
+    StackReading raw;
+    RecursionReading told;
+    BootTime since{}, next{};
+  };
+
+  explicit RecursionStage(const RecursionParts& parts) : parts_(parts) {}
+  void Run(std::stop_token stop);
+  void Wait(bool busy);
+  void Wake();
+  void HandleReadings();
+  void HandleEnds();
+  void Handle(StackReading raw);
+  RecursionReading Convert(const StackReading& raw, bool last_try);
+  void AskForNames(BootTime now);
+  std::optional<MemoryRoom> RoomOf(uint32_t pid, BootTime now);
+  void Publish(BootTime now);
+  void FollowSuspects(BootTime now);
+
+  const RecursionParts parts_;
+  Detector detector_;  // of the thread
+  std::vector<Unnamed> unnamed_;
+  std::map<uint32_t, std::pair<BootTime, std::optional<MemoryRoom>>> rooms_;  // by pid, for a moment
+  std::map<std::pair<uint32_t, uint64_t>, BootTime> handled_;                 // by pid and goroutine or thread
+  std::set<ProcessId> suspects_;
+  BootTime last_time_{};
+
+  UniqueFd epoll_, wakeup_;
+  std::mutex ends_mutex_;
+  std::vector<ProcessEvent> ends_;
+  mutable std::mutex events_mutex_;
+  std::vector<RecursionEvent> events_;  // what the detector has, for others to see
+  std::jthread thread_;
+};
+
+}  // namespace profd

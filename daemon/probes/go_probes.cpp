@@ -1,0 +1,160 @@
+#include "probes/go_probes.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "probes/place.h"
+
+namespace profd {
+namespace {
+
+constexpr size_t kMaxBinaries = 256;
+constexpr uint32_t kNumbers = 1024;
+// A process that has just begun owns next to no CPU time: so much it may owe before its binary loses the probe.
+constexpr std::chrono::milliseconds kOverdraft{20};
+
+// The file's bytes are what was decoded: it may have been written to meanwhile.
+absl::Status CheckCode(int fd, const FunctionCode& function) {
+  std::string now(function.code.size(), '\0');
+  const ssize_t got = pread(fd, now.data(), now.size(), static_cast<off_t>(function.offset));
+  if (got == static_cast<ssize_t>(now.size()) && now == function.code) return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition, "its code has changed since it was read");
+}
+
+}  // namespace
+
+absl::StatusOr<ProbeSites> SitesOf(const GoFacts& facts) {
+  if (!facts.tls_g_known) return Error(absl::StatusCode::kFailedPrecondition, "where its goroutine is is not known");
+  ASSIGN_OR_RETURN(const ProbePlace fatal_error, PlaceProbe(facts.fatal_error.code));
+  ProbeSites sites{.fatal_error = facts.fatal_error.offset + fatal_error.distance};
+  const auto growth = PlaceProbe(facts.stack_growth.code);
+  // Stacks grow often: single-stepped it would cost too much.
+  if (growth.ok() && growth->emulated) sites.stack_growth = facts.stack_growth.offset + growth->distance;
+  return sites;
+}
+
+GoProbes::GoProbes(ProbeAttacher* attacher, CpuTimeOf cpu_time, double budget)
+    : attacher_(attacher), cpu_time_(std::move(cpu_time)), budget_(budget) {}
+
+GoProbes::~GoProbes() { SetEnabled(false); }
+
+bool GoProbes::Consider(GoBinary binary) {
+  if (by_file_.contains(binary.file)) return false;
+  MakeRoom();
+  while (entries_.contains(next_)) next_ = (next_ + 1) % kNumbers;
+  const uint32_t number = next_;
+  next_ = (next_ + 1) % kNumbers;
+  by_file_[binary.file] = number;
+  oldest_first_.push_back(number);
+  Entry& entry = entries_[number];
+  entry.binary = std::move(binary);
+  auto sites = SitesOf(entry.binary.facts);
+  if (sites.ok()) {
+    entry.sites = *sites;
+  } else {
+    entry.refused = Message(sites.status());
+  }
+  Rearm(number, entry);
+  return true;
+}
+
+void GoProbes::MakeRoom() {
+  while (entries_.size() >= kMaxBinaries) {
+    const uint32_t oldest = oldest_first_.front();
+    oldest_first_.pop_front();
+    const auto entry = entries_.find(oldest);
+    if (entry->second.armed) attacher_->Detach(oldest);
+    by_file_.erase(entry->second.binary.file);
+    entries_.erase(entry);
+  }
+}
+
+// Brings what is attached in line with what ought to be.
+void GoProbes::Rearm(uint32_t number, Entry& entry) {
+  if (entry.armed && !enabled_) {
+    attacher_->Detach(number);
+    entry.armed = false;
+  }
+  if (!enabled_ || !entry.sites || !entry.refused.empty()) return;
+  ProbeSites sites = *entry.sites;
+  if (!entry.debtors.empty()) sites.stack_growth.reset();
+  const GoFacts& facts = entry.binary.facts;
+  absl::Status status = CheckCode(entry.binary.fd.get(), facts.fatal_error);
+  if (status.ok() && sites.stack_growth) status = CheckCode(entry.binary.fd.get(), facts.stack_growth);
+  if (status.ok()) status = attacher_->Attach(number, entry.binary.fd.get(), facts, sites);
+  entry.armed = status.ok();
+  if (!status.ok()) entry.refused = Message(status);
+}
+
+std::chrono::nanoseconds GoProbes::PriceOf(const ProbeCost& cost) const {
+  return cost.program + attacher_->trap_cost() * cost.hits;
+}
+
+bool GoProbes::InDebt(const ProbeCost& cost, std::chrono::nanoseconds overdraft) const {
+  const auto cpu = cpu_time_(cost.process);
+  if (!cpu) return false;
+  return PriceOf(cost) > overdraft + std::chrono::nanoseconds(static_cast<int64_t>(
+                                         budget_ * static_cast<double>(cpu->count())));
+}
+
+void GoProbes::OnCost(const ProbeCost& cost) {
+  const auto found = entries_.find(cost.binary);
+  if (found == entries_.end()) return;
+  Entry& entry = found->second;
+  entry.hits = std::max(entry.hits, cost.hits);
+  entry.cost = std::max(entry.cost, PriceOf(cost));
+  if (!InDebt(cost, kOverdraft)) return;
+  const bool first = entry.debtors.empty();
+  entry.debtors[cost.process] = cost;
+  entry.debt = fmt::format("pid {} paid {} ms for {} hits", cost.process.tgid,
+                           std::chrono::floor<std::chrono::milliseconds>(PriceOf(cost)).count(), cost.hits);
+  if (first) Rearm(cost.binary, entry);
+}
+
+bool GoProbes::AwaitsPayment() const {
+  return std::ranges::any_of(entries_, [](const auto& entry) { return !entry.second.debtors.empty(); });
+}
+
+void GoProbes::Settle() {
+  for (auto& [number, entry] : entries_) {
+    if (entry.debtors.empty()) continue;
+    std::erase_if(entry.debtors, [this](const auto& debtor) {
+      return !InDebt(debtor.second, std::chrono::nanoseconds(0));
+    });
+    if (entry.debtors.empty()) Rearm(number, entry);
+  }
+}
+
+void GoProbes::SetEnabled(bool enabled) {
+  enabled_ = enabled;
+  for (auto& [number, entry] : entries_) {
+    if (entry.armed != enabled) Rearm(number, entry);
+  }
+}
+
+std::vector<ProbedBinary> GoProbes::List() const {
+  std::vector<ProbedBinary> all;
+  for (const uint32_t number : oldest_first_) {
+    const Entry& entry = entries_.at(number);
+    std::string state = "armed";
+    if (!entry.refused.empty()) {
+      state = "refused: " + entry.refused;
+    } else if (!enabled_) {
+      state = "off";
+    } else if (!entry.debtors.empty()) {
+      state = "metered: " + entry.debt;
+    } else if (!entry.sites->stack_growth) {
+      state = "armed at fatal errors only: no place for the growth probe is known";
+    }
+    all.push_back({.path = entry.binary.path,
+                   .version = entry.binary.facts.version,
+                   .state = std::move(state),
+                   .hits = entry.hits,
+                   .cost = entry.cost,
+                   .armed = entry.armed});
+  }
+  return all;
+}
+
+}  // namespace profd

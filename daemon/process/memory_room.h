@@ -1,0 +1,22 @@
+// How much memory a process may still take: by its cgroup and those above it, or the machine's.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "process/proc_fs.h"
+
+namespace profd {
+
+struct ProcessMemory {
+  uint64_t left_bytes = 0;
+  std::string limited_by;  ///< "memory.max of /kubepods/...", "the machine's memory"
+};
+
+/// Of a cgroup: memory.max less what is in use and cannot be reclaimed from files; the tightest of all up to the root.
+/// Without a limit, MemAvailable. cgroup v2 below `cgroup_root`. Nothing: not known.
+std::optional<ProcessMemory> ReadProcessMemory(const ProcFs& proc_fs, uint32_t pid,
+                                               const std::string& cgroup_root = "/sys/fs/cgroup");
+
+}  // namespace profd

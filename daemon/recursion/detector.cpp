@@ -1,0 +1,290 @@
+#include "recursion/detector.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "recursion/advice.h"
+
+namespace profd {
+namespace {
+
+// Growth is what was added in the last while. Shorter would be wrong: a Go stack stands still while it is moved.
+constexpr std::chrono::milliseconds kRecentTime{1000}, kRecentGap{20};
+// What is only observed is looked at more often while it gets deeper by a quarter within a second; what grows, as long
+// as it does at all.
+constexpr double kProgress = 1.25;
+constexpr std::chrono::seconds kProgressTime{1}, kGrowingProgressTime{5};
+
+double Seconds(BootTime time) { return std::chrono::duration<double>(time).count(); }
+
+std::string Bytes(uint64_t bytes) {
+  if (bytes < 1 << 20) return fmt::format("{:.0f} KiB", static_cast<double>(bytes) / 1024);
+  return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
+}
+
+std::string Milliseconds(BootTime time) {
+  return Seconds(time) < 1 ? fmt::format("{:.1f} ms", Seconds(time) * 1000) : fmt::format("{:.1f} s", Seconds(time));
+}
+
+}  // namespace
+
+Detector::Run* Detector::FindRun(const RecursionReading& reading) {
+  const auto found = runs_.find(KeyOf(reading));
+  return found == runs_.end() ? nullptr : &found->second;
+}
+
+bool Detector::OnReading(const RecursionReading& reading) {
+  const RunKey key = KeyOf(reading);
+  if (dying_.contains(std::get<0>(key))) return false;
+  const std::optional<Cycle> cycle = FindCycle(reading.stack);
+  Run* run = FindRun(reading);
+  if (run != nullptr && reading.time < run->last) return false;  // CPUs tell in any order
+  if (!cycle) {
+    // A stack that could not be read says nothing.
+    if (run != nullptr && !reading.stack.truncated) {
+      EndRun(key, RecursionState::kEnded, fmt::format("it came back, to {} of stack", Bytes(reading.stack_bytes)),
+             reading.wall);
+    }
+    return false;
+  }
+  if (run != nullptr && reading.stack_bytes < run->max_bytes / 2) {
+    EndRun(key, RecursionState::kEnded,
+           fmt::format("it came back, from {} of stack to {}", Bytes(run->max_bytes), Bytes(reading.stack_bytes)),
+           reading.wall);
+    run = nullptr;
+  }
+  if (run != nullptr && !stories_.at(run->story).provisional && cycle->named &&
+      !cycle->SharesFunctionWith(stories_.at(run->story).event.cycle)) {
+    EndRun(key, RecursionState::kEnded, "another recursion has begun on its stack", reading.wall);
+    run = nullptr;
+  }
+  if (run == nullptr) run = &BeginRun(reading, *cycle);
+  if (cycle->named && stories_.at(run->story).provisional) Name(run->story, *cycle);
+  Measure(*run, reading);
+  Judge(*run, reading);
+  Show(*run, reading, *cycle);
+  Die(key, reading);
+  return !cycle->all_named;
+}
+
+Detector::Run& Detector::BeginRun(const RecursionReading& reading, const Cycle& cycle) {
+  MakeRoom();
+  const uint64_t number = StoryOf(reading.process, cycle, reading.wall);
+  Run& run = runs_[KeyOf(reading)];
+  run = {.story = number, .process = reading.process, .tid = reading.tid, .first = reading.time};
+  run.progress = reading.time;
+  run.first_bytes = run.doubling_bytes = run.progress_bytes = reading.stack_bytes;
+  Story& story = stories_.at(number);
+  const bool fresh = story.event.history.empty() && story.active_runs == 0;
+  if (!fresh) ++story.event.occurrences;
+  if (story.active_runs++ == 0) {
+    if (!fresh) story.before = story.event;
+    story.event.grade = RecursionGrade::kObserved;
+    story.event.state = RecursionState::kActive;
+    if (fresh) story.event.first_seen = reading.wall;
+    story.event.reason = "a cycle stands on a stack at least three times";
+    story.changed = story.transition = true;
+    story.shown = KeyOf(reading);
+  }
+  return run;
+}
+
+void Detector::Measure(Run& run, const RecursionReading& reading) {
+  const uint64_t bytes = reading.stack_bytes;
+  run.rises = run.last != BootTime{} && bytes > run.last_bytes ? run.rises + 1 : 0;
+  if (bytes >= 2 * run.doubling_bytes) {
+    for (uint64_t next = 2 * run.doubling_bytes; next != 0 && next <= bytes; next *= 2) {
+      run.doubling_bytes = next;
+      // One reading is one doubling, whatever was between it and the last.
+      if (next > bytes / 2) ++run.doublings;
+    }
+  }
+  run.max_bytes = std::max(run.max_bytes, bytes);
+  const double needed = run.grade == RecursionGrade::kObserved ? kProgress : 1;
+  if (static_cast<double>(bytes) > needed * static_cast<double>(run.progress_bytes)) {
+    run.progress = reading.time;
+    run.progress_bytes = bytes;
+  }
+  if (run.recent.empty() || reading.time - run.recent.back().first >= kRecentGap) {
+    run.recent.emplace_back(reading.time, bytes);
+  }
+  while (reading.time - run.recent.front().first > kRecentTime) run.recent.pop_front();
+  const BootTime span = reading.time - run.recent.front().first;
+  const double grown = static_cast<double>(bytes) - static_cast<double>(run.recent.front().second);
+  run.growth = span > BootTime{0} ? std::max(grown / Seconds(span), 0.0) : 0;
+  run.last = reading.time;
+  run.last_bytes = bytes;
+  run.limit_bytes = reading.limit.bytes;
+}
+
+bool Detector::IsGrowing(const Run& run) {
+  return run.doublings >= options_.growing_doublings || run.rises >= options_.growing_rises;
+}
+
+// Its own limit, or what all growing stacks of the process together leave of its memory.
+std::optional<std::string> Detector::WhyProjected(const Run& run, const RecursionReading& reading) const {
+  const double limit = static_cast<double>(reading.limit.bytes), bytes = static_cast<double>(run.last_bytes);
+  if (run.growth <= 0 || run.last_bytes < run.max_bytes) return std::nullopt;
+  if (limit > 0 && bytes > options_.projected_share * limit) {
+    const double left = std::max(limit - bytes, 0.0) / run.growth;
+    if (left > std::chrono::duration<double>(options_.horizon).count()) return std::nullopt;
+    return fmt::format("{} of {} ({}) in use, {}/s more: full in {:.1f} s unless it returns", Bytes(run.last_bytes),
+                       Bytes(reading.limit.bytes), reading.limit.reason, Bytes(static_cast<uint64_t>(run.growth)),
+                       left);
+  }
+  return WhyShareOfMemory(run, reading);
+}
+
+std::optional<std::string> Detector::WhyShareOfMemory(const Run& run, const RecursionReading& reading) const {
+  if (!reading.room) return std::nullopt;
+  double together = 0, growth = 0;
+  size_t stacks = 0;
+  const ProcessKey process = KeyOf(run.process);
+  for (auto it = runs_.lower_bound({process, 0, 0}); it != runs_.end() && std::get<0>(it->first) == process; ++it) {
+    const Run& other = it->second;
+    if (other.grade < RecursionGrade::kGrowing || reading.time - other.last > kRecentTime) continue;
+    together += static_cast<double>(other.last_bytes);
+    growth += other.growth;
+    ++stacks;
+  }
+  const double all = together + static_cast<double>(reading.room->left_bytes);
+  if (stacks < 2 || together <= options_.projected_share * all || growth <= 0) return std::nullopt;
+  const double left = (all - together) / growth;
+  if (left > std::chrono::duration<double>(options_.horizon).count()) return std::nullopt;
+  return fmt::format("{} growing stacks have {} of the {} that {} leaves them, {}/s more: gone in {:.1f} s", stacks,
+                     Bytes(static_cast<uint64_t>(together)), Bytes(static_cast<uint64_t>(all)), reading.room->reason,
+                     Bytes(static_cast<uint64_t>(growth)), left);
+}
+
+void Detector::Judge(Run& run, const RecursionReading& reading) {
+  if (run.grade < RecursionGrade::kGrowing && IsGrowing(run)) {
+    run.grade = RecursionGrade::kGrowing;
+    run.why = run.doublings >= options_.growing_doublings
+                  ? fmt::format("its stack doubled {} times in {}, to {}", run.doublings,
+                                Milliseconds(run.last - run.first), Bytes(run.last_bytes))
+                  : fmt::format("its stack was deeper at each of {} looks in {}, now {}", run.rises + 1,
+                                Milliseconds(run.last - run.first), Bytes(run.last_bytes));
+  }
+  if (run.grade != RecursionGrade::kGrowing) return;
+  if (auto why = WhyProjected(run, reading)) {
+    run.grade = RecursionGrade::kProjected;
+    run.why = *std::move(why);
+  }
+}
+
+// The death that this reading is about.
+void Detector::Die(const RunKey& key, const RecursionReading& reading) {
+  if (reading.trigger != RecursionTrigger::kFatalSignal && reading.trigger != RecursionTrigger::kFatalError) return;
+  Run& run = runs_.at(key);
+  const bool full = reading.limit.bytes != 0 && static_cast<double>(reading.stack_bytes) >=
+                                                    options_.fatal_share * static_cast<double>(reading.limit.bytes);
+  const bool overflow = reading.trigger == RecursionTrigger::kFatalError;
+  if (!full && !overflow) return;
+  run.fault_at_limit = true;
+  if (!reading.fatal) return;  // a handler may save it; its end will tell
+  const std::string why =
+      overflow ? fmt::format("the Go runtime gave up: stack overflow at {}", Bytes(reading.stack_bytes))
+               : fmt::format("a fault at the end of its stack, {} of {} in use", Bytes(reading.stack_bytes),
+                             Bytes(reading.limit.bytes));
+  SetGrade(stories_.at(run.story), RecursionGrade::kProjected, why, reading.wall);
+  run.grade = RecursionGrade::kProjected;
+  EndRun(key, RecursionState::kCrashed, why, reading.wall);
+  if (dying_.size() < options_.max_runs) dying_.insert(std::get<0>(key));
+}
+
+void Detector::EndRun(const RunKey& key, RecursionState state, const std::string& why, WallTime wall) {
+  const auto found = runs_.find(key);
+  Story& story = stories_.at(found->second.story);
+  runs_.erase(found);
+  if (story.active_runs > 0) --story.active_runs;
+  // A death is the process's, and so that of all its stacks.
+  if (story.active_runs > 0 && state == RecursionState::kEnded) return;
+  SetState(story, state, why, wall);
+}
+
+void Detector::OnOomKill(uint32_t tgid, uint32_t tid, BootTime time) {
+  for (const auto& [key, run] : runs_) {
+    const bool chosen = tgid ? run.process.pid == tgid : run.process.pid == tid || run.tid == tid;
+    if (chosen) oom_killed_[std::get<0>(key)] = time;
+  }
+}
+
+void Detector::OnProcessEnd(const ProcessEnd& end) {
+  constexpr uint32_t kSignalMask = 0x7f, kKill = 9;
+  constexpr uint32_t kGoFatal = 2;  // what the Go runtime exits with after a fatal error
+  const ProcessKey process = KeyOf(end.process);
+  const bool oom_killed = oom_killed_.erase(process) > 0;
+  dying_.erase(process);
+  const uint32_t signal = end.exit_code & kSignalMask, status = end.exit_code >> 8 & 0xff;
+  std::vector<RunKey> keys;
+  for (auto it = runs_.lower_bound({process, 0, 0}); it != runs_.end() && std::get<0>(it->first) == process; ++it) {
+    keys.push_back(it->first);
+  }
+  for (const RunKey& key : keys) {
+    const Run& run = runs_.at(key);
+    Story& story = stories_.at(run.story);
+    const bool grown = run.grade >= RecursionGrade::kGrowing;
+    const bool full = run.limit_bytes != 0 && run.last_bytes > run.limit_bytes / 2;
+    const bool go = std::get<1>(key) != 0;
+    if (oom_killed && grown) {
+      EndRun(key, RecursionState::kOomKilled, "the OOM killer ended its process", end.wall);
+    } else if (run.fault_at_limit && signal != 0) {
+      const std::string why = fmt::format("a fault at the end of its stack, then signal {}", signal);
+      SetGrade(story, RecursionGrade::kProjected, why, end.wall);
+      EndRun(key, RecursionState::kCrashed, why, end.wall);
+    } else if (grown && ((signal != 0 && signal != kKill) || (go && full && status == kGoFatal))) {
+      EndRun(key, RecursionState::kCrashed,
+             signal ? fmt::format("its process died of signal {}", signal)
+                    : fmt::format("its process exited with {}, as the Go runtime does after a fatal error", status),
+             end.wall);
+    } else {
+      EndRun(key, RecursionState::kEnded,
+             signal ? fmt::format("its process was ended by signal {}", signal)
+                    : fmt::format("its process exited with {}", status),
+             end.wall);
+    }
+  }
+}
+
+void Detector::OnTime(BootTime now, WallTime wall) {
+  std::vector<RunKey> unseen;
+  for (const auto& [key, run] : runs_) {
+    if (now - run.last > options_.unseen) unseen.push_back(key);
+  }
+  for (const RunKey& key : unseen) {
+    EndRun(key, RecursionState::kEnded, fmt::format("not seen for {} s", options_.unseen.count()), wall);
+  }
+  std::erase_if(oom_killed_, [&](const auto& victim) { return now - victim.second > std::chrono::minutes(1); });
+  std::vector<uint64_t> forgotten;
+  for (const auto& [number, story] : stories_) {
+    const bool only_observed = story.event.grade == RecursionGrade::kObserved && !story.before;
+    if (only_observed && story.active_runs == 0 && wall - story.event.last_seen > options_.observed_kept) {
+      forgotten.push_back(number);
+    }
+  }
+  for (const uint64_t number : forgotten) Forget(number);
+}
+
+std::vector<Process> Detector::Suspects(BootTime now) const {
+  std::vector<Process> suspects;
+  std::optional<ProcessKey> last;
+  for (const auto& [key, run] : runs_) {
+    const auto patience = run.grade == RecursionGrade::kObserved ? kProgressTime : kGrowingProgressTime;
+    if (now - run.progress > patience || last == std::get<0>(key)) continue;
+    last = std::get<0>(key);
+    suspects.push_back(run.process);
+    if (suspects.size() == options_.max_suspects) break;
+  }
+  return suspects;
+}
+
+void Detector::MakeRoom() {
+  if (runs_.size() < options_.max_runs) return;
+  const auto oldest = std::ranges::min_element(runs_, {}, [](const auto& run) { return run.second.last; });
+  Story& story = stories_.at(oldest->second.story);
+  if (story.active_runs > 0) --story.active_runs;
+  runs_.erase(oldest);
+}
+
+}  // namespace profd

@@ -1,0 +1,154 @@
+// The recursion detector: from looks at stacks to stories with a grade and a state. Pure: no threads, no clock, no I/O.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "recursion/cycle.h"
+#include "recursion/event.h"
+#include "recursion/stack_limit.h"
+
+namespace profd {
+
+/// One look at one stack.
+struct RecursionReading {
+  Process process;
+  uint32_t tid = 0;
+  uint64_t goroutine = 0;  ///< 0: the thread's own stack
+  BootTime time{};
+  WallTime wall{};
+  RecursionTrigger trigger = RecursionTrigger::kSample;
+  bool fatal = false;  ///< the process dies of what triggered this
+  ReadStack stack;
+  uint64_t stack_bytes = 0;        ///< in use
+  StackLimit limit;                ///< cut to memory
+  std::optional<MemoryRoom> room;  ///< nothing: not known
+  uint32_t positions_verified = 0;
+};
+
+struct ProcessEnd {
+  Process process;  ///< pid, start time and exec id count
+  BootTime time{};
+  WallTime wall{};
+  uint32_t exit_code = 0;  ///< as wait() has it
+};
+
+/// What decides. The reasons stand beside the numbers.
+struct DetectorOptions {
+  unsigned growing_doublings = 3;  ///< a Go stack doubles: three times is 8 times as deep, in 1 ms when nothing slows it
+  unsigned growing_rises = 4;      ///< readings in a row, each deeper than the one before
+  double projected_share = 0.25;   ///< of the limit: below it honest recursion is the rule
+  double fatal_share = 0.75;       ///< of the limit: a fault there is the stack's end, one below it something else
+  std::chrono::seconds horizon{600};       ///< an overflow farther away than that is no alarm yet
+  std::chrono::seconds unseen{10};         ///< a stack not seen for so long has ended, as far as anyone can tell
+  std::chrono::seconds observed_kept{60};  ///< so long what never grew is remembered
+  std::chrono::milliseconds emit_gap{200};  ///< between two events of a story in which only numbers have changed
+  size_t max_stories = 1000;
+  size_t max_runs = 4096;
+  size_t max_suspects = 64;  ///< processes with ticks of their own at a time
+};
+
+/// An event to be told.
+struct RecursionChange {
+  RecursionEvent event;
+  bool transition = false;  ///< grade or state have changed, or it is new
+};
+
+/// One thread. Bounded by its options: the runs and stories that were not seen for longest go first.
+class Detector {
+ public:
+  explicit Detector(const DetectorOptions& options = {}) : options_(options) {}
+
+  /// Stories of an earlier life of profd. Those that were active then go on if their process is still there.
+  void Restore(std::vector<RecursionEvent> events, const std::function<bool(const Process&)>& lives, WallTime now);
+
+  /// Whether names are wanted that the reading has not: those of what is told, the cycle, its entry and the root.
+  bool OnReading(const RecursionReading& reading);
+  /// The functions of a reading that was `before` have got their names.
+  void OnNames(const RecursionReading& before, const RecursionReading& named);
+  /// The OOM killer has chosen this process, or the one that has this thread.
+  void OnOomKill(uint32_t tgid, uint32_t tid, BootTime time);
+  void OnProcessEnd(const ProcessEnd& end);
+  void OnTime(BootTime now, WallTime wall);
+
+  /// What there is to tell now, in order.
+  std::vector<RecursionChange> TakeChanges(BootTime now);
+  /// Stories that turned out to be another one, or were forgotten.
+  std::vector<std::string> TakeRemoved() { return std::exchange(removed_, {}); }
+  /// Whose stacks ought to be looked at more often. `Process` without a name.
+  std::vector<Process> Suspects(BootTime now) const;
+  /// Last seen first.
+  std::vector<RecursionEvent> Events() const;
+
+ private:
+  using ProcessKey = std::tuple<uint32_t, uint64_t, uint32_t>;  // pid, start time, exec id
+  using RunKey = std::tuple<ProcessKey, uint64_t, uint32_t>;    // goroutine, or thread
+
+  /// One stack in one recursion.
+  struct Run {
+    uint64_t story = 0;
+    Process process;
+    uint32_t tid = 0;
+    RecursionGrade grade = RecursionGrade::kObserved;
+    BootTime first{}, last{}, progress{};
+    uint64_t first_bytes = 0, last_bytes = 0, max_bytes = 0;
+    uint64_t doubling_bytes = 0, progress_bytes = 0;
+    unsigned doublings = 0, rises = 0;
+    uint64_t limit_bytes = 0;
+    double growth = 0;  // bytes a second
+    bool fault_at_limit = false;
+    std::deque<std::pair<BootTime, uint64_t>> recent;
+    std::string why;
+  };
+  struct Story {
+    RecursionEvent event;
+    std::optional<RecursionEvent> before;  // what it was, while a new occurrence is only observed
+    bool provisional = false;              // its functions have no names yet
+    RunKey shown{};                        // the run that the event is about
+    size_t active_runs = 0;
+    bool changed = false, transition = false;
+    BootTime emitted{};
+  };
+
+  static ProcessKey KeyOf(const Process& process) { return {process.pid, process.start_time_ns, process.exec_id}; }
+  static RunKey KeyOf(const RecursionReading& reading) {
+    return {KeyOf(reading.process), reading.goroutine, reading.goroutine ? 0 : reading.tid};
+  }
+
+  Run* FindRun(const RecursionReading& reading);
+  Run& BeginRun(const RecursionReading& reading, const Cycle& cycle);
+  void Measure(Run& run, const RecursionReading& reading);
+  void Judge(Run& run, const RecursionReading& reading);
+  bool IsGrowing(const Run& run);
+  std::optional<std::string> WhyProjected(const Run& run, const RecursionReading& reading) const;
+  std::optional<std::string> WhyShareOfMemory(const Run& run, const RecursionReading& reading) const;
+  void Show(Run& run, const RecursionReading& reading, const Cycle& cycle);
+  void EndRun(const RunKey& key, RecursionState state, const std::string& why, WallTime wall);
+  void Die(const RunKey& key, const RecursionReading& reading);
+
+  uint64_t StoryOf(const Process& process, const Cycle& cycle, WallTime wall);
+  void Name(uint64_t story, const Cycle& cycle);
+  void Merge(uint64_t from, uint64_t into);
+  void SetGrade(Story& story, RecursionGrade grade, const std::string& why, WallTime wall);
+  void SetState(Story& story, RecursionState state, const std::string& why, WallTime wall);
+  void Forget(uint64_t story);
+  void MakeRoom();
+
+  const DetectorOptions options_;
+  std::map<RunKey, Run> runs_;
+  std::map<uint64_t, Story> stories_;  // by number; an event's id is the number in hexadecimal
+  std::map<std::string, uint64_t> by_identity_;
+  std::set<ProcessKey> dying_;  // what they do from then on, a traceback as a rule, is no recursion
+  std::map<ProcessKey, BootTime> oom_killed_;
+  std::map<uint32_t, BootTime> oom_killed_threads_;
+  std::vector<std::string> removed_;
+};
+
+}  // namespace profd

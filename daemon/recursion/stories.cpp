@@ -1,0 +1,233 @@
+// The detector's stories: which reading belongs to which, and what is told of them.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "recursion/advice.h"
+#include "recursion/detector.h"
+
+namespace profd {
+namespace {
+
+constexpr size_t kMostSteps = 32;
+constexpr double kEstimateError = 0.02;  // standard error of an estimated depth (ARCHITECTURE.md)
+
+std::string IdentityOf(const Process& process, const Cycle& cycle) {
+  const ContainerLabels& container = process.container;
+  // A pod's name changes when it is replaced; what runs in it does not.
+  return fmt::format("{}\n{}\n{}\n{}", process.command, container.name_space, container.name, cycle.identity);
+}
+
+// FNV-1a: the same in each life of profd.
+uint64_t Hash(std::string_view text) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
+  return hash;
+}
+
+std::string IdOf(uint64_t number) { return fmt::format("{:016x}", number); }
+
+void AddStep(RecursionEvent& event, WallTime wall, std::string what) {
+  event.history.push_back({.time = wall, .what = std::move(what)});
+  // The first ones say how it began.
+  if (event.history.size() > kMostSteps) event.history.erase(event.history.begin() + kMostSteps / 4);
+}
+
+}  // namespace
+
+uint64_t Detector::StoryOf(const Process& process, const Cycle& cycle, WallTime wall) {
+  const std::string identity = IdentityOf(process, cycle);
+  if (const auto known = by_identity_.find(identity); known != by_identity_.end()) return known->second;
+  if (stories_.size() >= options_.max_stories) {
+    // What is over goes before what is not, what was seen long ago before what was seen just now.
+    const auto least = std::ranges::min_element(stories_, {}, [](const auto& story) {
+      return std::pair(story.second.active_runs > 0, story.second.event.last_seen);
+    });
+    for (auto it = runs_.begin(); it != runs_.end();) it = it->second.story == least->first ? runs_.erase(it) : ++it;
+    Forget(least->first);
+  }
+  // A story that has got its names since has its number from where its functions were: this binary has been seen.
+  const uint64_t number = Hash(identity);
+  by_identity_[identity] = number;
+  if (stories_.contains(number)) return number;
+  Story& story = stories_[number];
+  story.provisional = !cycle.named;
+  story.event.id = IdOf(number);
+  story.event.identity = identity;
+  story.event.process = process;
+  story.event.cycle = cycle.functions;
+  story.event.first_seen = story.event.last_seen = wall;
+  return number;
+}
+
+// Its functions have got their names: then it may be a story that is known.
+void Detector::Name(uint64_t number, const Cycle& cycle) {
+  Story& story = stories_.at(number);
+  const std::string identity = IdentityOf(story.event.process, cycle);
+  const auto known = by_identity_.find(identity);
+  if (known != by_identity_.end() && known->second != number) {
+    Merge(number, known->second);
+    return;
+  }
+  by_identity_[identity] = number;  // the one by addresses stays: the next run of this binary is found by it at once
+  story.event.identity = identity;
+  story.event.cycle = cycle.functions;
+  story.provisional = false;
+  story.changed = story.transition = true;
+}
+
+void Detector::OnNames(const RecursionReading& before, const RecursionReading& named) {
+  const auto old_cycle = FindCycle(before.stack), cycle = FindCycle(named.stack);
+  if (!old_cycle || !cycle) return;
+  auto known = by_identity_.find(IdentityOf(before.process, *old_cycle));
+  if (known == by_identity_.end()) return;
+  if (stories_.at(known->second).provisional) Name(known->second, *cycle);
+  known = by_identity_.find(IdentityOf(before.process, *old_cycle));
+  Story& story = stories_.at(known->second);
+  if (story.shown != KeyOf(before)) return;
+  const RecursionEvent told = story.event;
+  story.event.cycle = cycle->functions;
+  story.event.entry = cycle->entry;
+  story.event.root = cycle->root;
+  story.event.advice = AdviceFor(*cycle);
+  story.changed |= story.event != told;
+}
+
+void Detector::Merge(uint64_t from, uint64_t into) {
+  Story& other = stories_.at(into);
+  const Story& story = stories_.at(from);
+  for (auto& [key, run] : runs_) {
+    if (run.story != from) continue;
+    run.story = into;
+    if (other.active_runs++ > 0) continue;
+    if (!other.before) other.before = other.event;
+    other.shown = key;
+    other.event.grade = story.event.grade;
+    other.event.state = RecursionState::kActive;
+    other.event.reason = story.event.reason;
+    if (story.event.grade > RecursionGrade::kObserved) other.before.reset();
+  }
+  other.event.occurrences += story.event.occurrences;
+  for (const RecursionStep& step : story.event.history) AddStep(other.event, step.time, step.what);
+  other.changed = other.transition = true;
+  for (auto& [identity, number] : by_identity_) {
+    if (number == from) number = into;
+  }
+  removed_.push_back(story.event.id);
+  stories_.erase(from);
+}
+
+void Detector::Forget(uint64_t number) {
+  removed_.push_back(stories_.at(number).event.id);
+  std::erase_if(by_identity_, [number](const auto& entry) { return entry.second == number; });
+  stories_.erase(number);
+}
+
+void Detector::SetGrade(Story& story, RecursionGrade grade, const std::string& why, WallTime wall) {
+  if (grade <= story.event.grade) return;
+  story.event.grade = grade;
+  story.event.reason = why;
+  story.before.reset();
+  AddStep(story.event, wall, fmt::format("{}: {}", ToWord(grade), why));
+  story.changed = story.transition = true;
+}
+
+void Detector::SetState(Story& story, RecursionState state, const std::string& why, WallTime wall) {
+  if (state == story.event.state && state != RecursionState::kCrashed) return;
+  if (state == RecursionState::kEnded && story.event.state != RecursionState::kActive) return;
+  if (state == RecursionState::kEnded && story.before) {
+    // It never grew: what is known of it is what was known before.
+    const uint64_t occurrences = story.event.occurrences;
+    story.event = *std::exchange(story.before, std::nullopt);
+    story.event.occurrences = occurrences;
+    story.changed = story.transition = true;
+    return;
+  }
+  story.event.state = state;
+  story.event.seconds_to_overflow.reset();
+  story.event.growth_bytes_per_second = 0;
+  story.event.last_seen = std::max(story.event.last_seen, wall);
+  if (story.event.grade > RecursionGrade::kObserved || state != RecursionState::kEnded) {
+    story.event.reason = why;
+    AddStep(story.event, wall, fmt::format("{}: {}", ToWord(state), why));
+  }
+  story.changed = story.transition = true;
+}
+
+// The story shows its deepest stack, of its newest process.
+void Detector::Show(Run& run, const RecursionReading& reading, const Cycle& cycle) {
+  Story& story = stories_.at(run.story);
+  RecursionEvent& event = story.event;
+  const RunKey key = KeyOf(reading);
+  event.last_seen = std::max(event.last_seen, reading.wall);
+  if (run.grade > event.grade) SetGrade(story, run.grade, run.why, reading.wall);
+  const auto shown = runs_.find(story.shown);
+  const bool other_process = shown != runs_.end() && shown->second.process != reading.process;
+  const bool deeper = shown == runs_.end() || reading.stack_bytes >= shown->second.last_bytes;
+  if (key != story.shown && !deeper && !other_process) return;
+  story.shown = key;
+  story.changed = true;
+  event.process = reading.process;
+  event.tid = reading.tid;
+  event.goroutine = reading.goroutine;
+  if (cycle.named || story.provisional) {
+    event.cycle = cycle.functions;
+    event.advice = AdviceFor(cycle);
+  }
+  event.entry = cycle.entry;
+  event.root = cycle.root;
+  event.depth = reading.stack.Depth();
+  event.depth_exact = !reading.stack.DepthEstimated() && !reading.stack.truncated;
+  event.depth_error.reset();
+  if (!event.depth_exact) event.depth_error = static_cast<uint64_t>(kEstimateError * static_cast<double>(event.depth));
+  event.stack_bytes = reading.stack_bytes;
+  event.stack_limit_bytes = reading.limit.bytes;
+  event.limit_reason = reading.limit.reason;
+  event.growth_bytes_per_second = run.growth;
+  event.seconds_to_overflow.reset();
+  if (run.growth > 0 && reading.limit.bytes > reading.stack_bytes) {
+    event.seconds_to_overflow = static_cast<double>(reading.limit.bytes - reading.stack_bytes) / run.growth;
+  }
+  event.trigger = reading.trigger;
+  event.positions_verified = reading.positions_verified;
+  if (run.grade == RecursionGrade::kProjected) event.reason = run.why;
+}
+
+void Detector::Restore(std::vector<RecursionEvent> events, const std::function<bool(const Process&)>& lives,
+                       WallTime now) {
+  for (RecursionEvent& event : events) {
+    uint64_t number = 0;
+    for (const char c : event.id) number = number << 4 | (c <= '9' ? c - '0' : c - 'a' + 10);
+    if (IdOf(number) != event.id || stories_.contains(number) || stories_.size() >= options_.max_stories) continue;
+    by_identity_.emplace(event.identity, number);
+    Story& story = stories_[number];
+    story.event = std::move(event);
+    if (story.event.state != RecursionState::kActive) continue;
+    const bool there = lives(story.event.process);
+    SetState(story, RecursionState::kEnded,
+             there ? "profd was not running for a while; its process is still there"
+                   : "profd was not running when its process ended",
+             now);
+  }
+}
+
+std::vector<RecursionChange> Detector::TakeChanges(BootTime now) {
+  std::vector<RecursionChange> changes;
+  for (auto& [number, story] : stories_) {
+    if (!story.changed || (!story.transition && now - story.emitted < options_.emit_gap)) continue;
+    changes.push_back({.event = story.event, .transition = story.transition});
+    story.changed = story.transition = false;
+    story.emitted = now;
+  }
+  return changes;
+}
+
+std::vector<RecursionEvent> Detector::Events() const {
+  std::vector<RecursionEvent> events;
+  for (const auto& [number, story] : stories_) events.push_back(story.event);
+  std::ranges::stable_sort(events, std::greater(), &RecursionEvent::last_seen);
+  return events;
+}
+
+}  // namespace profd

@@ -1,0 +1,3 @@
+module profd.example/orders
+
+go 1.18

@@ -1,0 +1,3 @@
+module profd.test/honest
+
+go 1.18

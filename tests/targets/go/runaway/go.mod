@@ -1,0 +1,3 @@
+module profd.test/runaway
+
+go 1.18
