@@ -231,8 +231,8 @@ int fatal_signal(struct bpf_raw_tracepoint_args* ctx) {
   struct scratch* scratch = take_scratch();
   if (!scratch) return 0;
   struct pt_regs___kernel* saved = (void*)bpf_task_pt_regs(task);
-  struct user_registers registers = {.ip = BPF_CORE_READ(saved, ip), .sp = BPF_CORE_READ(saved, sp),
-                                     .bp = BPF_CORE_READ(saved, bp)};
+  struct user_registers registers = {
+      .ip = BPF_CORE_READ(saved, ip), .sp = BPF_CORE_READ(saved, sp), .bp = BPF_CORE_READ(saved, bp)};
   // Native stacks only: that a Go stack is full is no signal, the runtime tells.
   unwind_begin(&scratch->user, began_ns, hash_seed);
   scratch->user.sp = registers.sp;

@@ -3,8 +3,8 @@
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
-#include <cerrno>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <optional>
 
@@ -48,10 +48,10 @@ void LogRecursion(const RecursionChange& change) {
   const RecursionEvent& event = change.event;
   if (!change.transition || event.grade < RecursionGrade::kGrowing) return;
   const bool alarm = event.grade >= RecursionGrade::kProjected && event.state != RecursionState::kEnded;
-  spdlog::log(alarm ? spdlog::level::warn : spdlog::level::info,
-              "recursion {} of {} (pid {}) {}, {}: {} frames deep in {}; {}", event.id,
-              ToPrintable(event.process.command), event.process.pid, ToWord(event.grade), ToWord(event.state),
-              event.depth, event.cycle.empty() ? "?" : ToPrintable(event.cycle.front().name), ToPrintable(event.reason));
+  spdlog::log(
+      alarm ? spdlog::level::warn : spdlog::level::info, "recursion {} of {} (pid {}) {}, {}: {} frames deep in {}; {}",
+      event.id, ToPrintable(event.process.command), event.process.pid, ToWord(event.grade), ToWord(event.state),
+      event.depth, event.cycle.empty() ? "?" : ToPrintable(event.cycle.front().name), ToPrintable(event.reason));
 }
 
 void LogProbes(const ProbedBinary& binary) {
@@ -159,11 +159,13 @@ class Daemon::Impl {
                                                          stage->OnProcessEvent(event);
                                                        }
                                                      }}));
+    outlet_ = std::make_unique<RecursionOutlet>(OpenEvents(), LogError);
     backend_->Attach({.pipeline = pipeline_.get(),
                       .sampler = sampler_.get(),
                       .monitor = monitor_.get(),
                       .symbolizer = symbolizer_.get(),
-                      .analyzer = analyzer_.get()});
+                      .analyzer = analyzer_.get(),
+                      .outlet = outlet_.get()});
     return absl::OkStatus();
   }
 
@@ -171,9 +173,9 @@ class Daemon::Impl {
     ProbeKeeper* keeper = keeper_.load();
     if (!program.fd || keeper == nullptr) return;  // DiscoverGo() comes back to it
     keeper->Consider({.file = program.file,
-                       .path = std::move(program.path),
-                       .fd = std::move(program.fd),
-                       .facts = std::move(program.facts)});
+                      .path = std::move(program.path),
+                      .fd = std::move(program.fd),
+                      .facts = std::move(program.facts)});
   }
 
   absl::Status StartTripwires() {
@@ -183,7 +185,6 @@ class Daemon::Impl {
         tripwires_.get(), [this](const ProcessId& process) { return ReadCpuTime(proc_fs_, process); }, budget,
         config_.map_probes, LogProbes);
     keeper_ = probes_.get();
-    outlet_ = std::make_unique<RecursionOutlet>(OpenEvents(), LogError);
     ASSIGN_OR_RETURN(recursion_, RecursionStage::Start({.tripwires = tripwires_.get(),
                                                         .resolver = pipeline_->resolver(),
                                                         .symbolizer = symbolizer_.get(),
@@ -198,10 +199,7 @@ class Daemon::Impl {
                                                             },
                                                         .on_error = LogError}));
     stage_ = recursion_.get();
-    backend_->AttachRecursion({.tripwires = tripwires_.get(),
-                               .probes = probes_.get(),
-                               .stage = recursion_.get(),
-                               .outlet = outlet_.get()});
+    backend_->AttachRecursion({.tripwires = tripwires_.get(), .probes = probes_.get(), .stage = recursion_.get()});
     pipeline_->DiscoverGo();
     return absl::OkStatus();
   }

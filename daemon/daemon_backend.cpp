@@ -121,13 +121,14 @@ void DaemonBackend::ExplainMissingSymbols(std::vector<ProcessListEntry>& entries
 }
 
 std::vector<RecursionEvent> DaemonBackend::Recursion() const {
-  if (!detects_) return {};
-  return recursion_.stage->Events();
+  if (!ready()) return {};
+  // Until it is looked for there is what was.
+  return detects_ ? recursion_.stage->Events() : parts_.outlet->loaded();
 }
 
 std::shared_ptr<void> DaemonBackend::WatchRecursion(std::function<void(const RecursionEvent&)> sink) {
-  if (!detects_) return nullptr;
-  return recursion_.outlet->Watch(std::move(sink));
+  if (!ready()) return nullptr;
+  return parts_.outlet->Watch(std::move(sink));
 }
 
 absl::StatusOr<bool> DaemonBackend::SetProbes(bool on) {
@@ -182,7 +183,7 @@ void DaemonBackend::AddProbes(DaemonStatus& status) const {
   status.losses.push_back({"stack_readings_lost", "looks at stacks that may recurse, lost for lack of room",
                            recursion_.tripwires->lost_readings()});
   status.losses.push_back({"recursion_writes_dropped", "changes of recursion stories that a slow disk did not take",
-                           recursion_.outlet->dropped()});
+                           parts_.outlet->dropped()});
 }
 
 void DaemonBackend::AddLosses(DaemonStatus& status) const {

@@ -26,12 +26,12 @@ struct DaemonParts {
   const ProcessMonitor* monitor = nullptr;
   const Symbolizer* symbolizer = nullptr;
   const ObjectAnalyzer* analyzer = nullptr;
+  RecursionOutlet* outlet = nullptr;
 };
 struct RecursionDetection {
   const Tripwires* tripwires = nullptr;
   ProbeKeeper* probes = nullptr;
   const RecursionStage* stage = nullptr;
-  RecursionOutlet* outlet = nullptr;
 };
 
 /// Thread safe. Not ready, and without answers, until Attach().

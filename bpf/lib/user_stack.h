@@ -58,8 +58,8 @@ static __always_inline void find_native_bounds(struct unwind_state* s, struct ta
   }
 }
 
-// The whole user stack of the running task; `go` says where its goroutine is, null where it is no Go program. Bounds that
-// are set already stay.
+// The whole user stack of the running task; `go` says where its goroutine is, null where it is no Go program. Bounds
+// that are set already stay.
 static __always_inline void unwind_user(struct unwind_state* s, struct task_struct* task,
                                         const struct profd_go_process* go, const struct user_registers* registers) {
   s->sp = registers->sp;

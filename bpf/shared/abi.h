@@ -68,7 +68,7 @@ enum profd_record_kind {
   PROFD_RECORD_THREAD_EXIT = 6,  // of another one, when all of them are ending
   PROFD_RECORD_LABELS = 7,
   PROFD_RECORD_READING = 8,
-  PROFD_RECORD_OOM_KILL = 9,     // a profd_process_record: tid is that of a thread of the victim, the process is unknown
+  PROFD_RECORD_OOM_KILL = 9,  // a profd_process_record: tid is that of a thread of the victim, the process is unknown
   PROFD_RECORD_PROBE_COST = 10,  // a profd_probe_cost_record
 };
 
@@ -111,9 +111,9 @@ struct profd_labels_record {
 struct profd_process_record {
   struct profd_record_header header;
   struct profd_process_id process;
-  __u32 parent_tgid;                 // fork
-  __u32 tid;                         // exit
-  __u32 exit_code;                   // exit of the last thread: as wait() has it
+  __u32 parent_tgid;  // fork
+  __u32 tid;          // exit
+  __u32 exit_code;    // exit of the last thread: as wait() has it
   __u32 pad;
   __u64 cpu_ns;                      // exec: user + system time of the whole process so far; exit: of this thread
   __u64 leader_cpu_ns, dead_cpu_ns;  // exit: of the thread group's leader; of the threads that are gone already
@@ -154,18 +154,18 @@ struct profd_reading_record {
   struct profd_record_header header;
   struct profd_process_id process;
   __u32 tid;
-  __u32 trigger;                 // enum profd_trigger
-  __u64 goroutine;               // Go's id; 0: none
-  __u64 stack_lo, stack_hi;      // of the mapping or the goroutine; 0: not known
-  __u64 stack_bytes;             // in use
-  __u64 max_stack;               // what runtime.maxstacksize says; 0: no Go, or not known
-  __u64 rlimit_stack;            // RLIMIT_STACK, which limits the main thread's
-  __u32 main_thread_stack;       // 1: it is that stack
-  __u32 fatal;                   // 1: the process will die of what triggered this
-  __u32 positions_verified;      // places that the depth was found by
-  __u32 suspect;                 // 1: of a process that has ticks of its own
+  __u32 trigger;             // enum profd_trigger
+  __u64 goroutine;           // Go's id; 0: none
+  __u64 stack_lo, stack_hi;  // of the mapping or the goroutine; 0: not known
+  __u64 stack_bytes;         // in use
+  __u64 max_stack;           // what runtime.maxstacksize says; 0: no Go, or not known
+  __u64 rlimit_stack;        // RLIMIT_STACK, which limits the main thread's
+  __u32 main_thread_stack;   // 1: it is that stack
+  __u32 fatal;               // 1: the process will die of what triggered this
+  __u32 positions_verified;  // places that the depth was found by
+  __u32 suspect;             // 1: of a process that has ticks of its own
   __u64 repeats[PROFD_MAX_FOLDS];
-  __u8 comm[PROFD_COMM_BYTES];   // thread name, raw
+  __u8 comm[PROFD_COMM_BYTES];  // thread name, raw
   struct profd_stack_record stack;
 };
 
@@ -187,8 +187,8 @@ struct profd_go_binary {
 // What probes have cost one process; a counter each.
 struct profd_probe_meter {
   __u64 hits;
-  __u64 program_ns;      // time in BPF; the trap is not in it
-  __u64 window_ns;       // since when these looks are counted
+  __u64 program_ns;  // time in BPF; the trap is not in it
+  __u64 window_ns;   // since when these looks are counted
   __u64 window_looks;
 };
 

@@ -30,7 +30,7 @@ grpc::Status ToGrpc(const absl::Status& status) {
 
 class ProfilerService final : public v1::Profiler::Service {
  public:
-  ProfilerService(const QueryEngine* engine, const Backend* backend, const Clock* clock)
+  ProfilerService(const QueryEngine* engine, Backend* backend, const Clock* clock)
       : engine_(engine), backend_(backend), clock_(clock) {}
 
   void Stop() { stop_.Set(); }
@@ -166,7 +166,7 @@ class ProfilerService final : public v1::Profiler::Service {
   }
 
   const QueryEngine* engine_;
-  const Backend* backend_;
+  Backend* backend_;
   const Clock* clock_;
   StopSignal stop_;
   Slots waiting_{kMaxWaiting};
@@ -246,7 +246,7 @@ class GrpcServerImpl final : public GrpcServer {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Create(const GrpcServerOptions& options,
-                                                               const QueryEngine* engine, const Backend* backend,
+                                                               const QueryEngine* engine, Backend* backend,
                                                                const Clock* clock) {
   ASSIGN_OR_RETURN(SocketClaim claim, SocketClaim::Take(options.socket));
   auto service = std::make_unique<ProfilerService>(engine, backend, clock);

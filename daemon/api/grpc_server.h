@@ -22,7 +22,7 @@ class GrpcServer {
  public:
   /// FailedPrecondition: the socket is in use, or cannot be made. `engine`, `backend` and `clock` outlive the server.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Create(const GrpcServerOptions& options, const QueryEngine* engine,
-                                                            const Backend* backend, const Clock* clock);
+                                                            Backend* backend, const Clock* clock);
   virtual ~GrpcServer() = default;
 
   /// What the health service says of profd.v1.Profiler and of the whole server.

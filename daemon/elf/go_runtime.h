@@ -54,8 +54,8 @@ struct ThreadPlaces {
 /// From the machine code of runtime.nanotime1 (x86-64).
 std::optional<ThreadPlaces> DecodeThreadPlaces(const Bytes& nanotime);
 
-/// Where runtime.maxstacksize is, from the start of runtime.main, by that function's machine code (x86-64): it sets it to
-/// its default, 1,000,000,000 bytes.
+/// Where runtime.maxstacksize is, from the start of runtime.main, by that function's machine code (x86-64): it sets it
+/// to its default, 1,000,000,000 bytes.
 std::optional<int64_t> DecodeMaxStack(const Bytes& main);
 
 }  // namespace profd::elf

@@ -134,8 +134,8 @@ class BpfTripwires final : public Tripwires {
   std::vector<ProgramStats> Stats() const override {
     std::vector<ProgramStats> all;
     // In the order of the enum in bpf/tripwires.bpf.c.
-    for (const bpf_program* program : {GoProbe(), skeleton_->progs.fatal_signal, skeleton_->progs.oom_kill,
-                                       skeleton_->progs.suspect_tick}) {
+    for (const bpf_program* program :
+         {GoProbe(), skeleton_->progs.fatal_signal, skeleton_->progs.oom_kill, skeleton_->progs.suspect_tick}) {
       all.push_back(ToProgramStats(
           program, ReadPerCpu<profd_program_stats>(skeleton_->maps.program_stats, static_cast<uint32_t>(all.size()))));
     }
@@ -222,11 +222,10 @@ absl::StatusOr<std::unique_ptr<BpfTripwires>> Load(const TripwireOptions& option
   skeleton->rodata->has_exclusions = options.has_exclusions;
   bpf_program__set_autoload(skeleton->progs.go_probe_multi, multi);
   bpf_program__set_autoload(skeleton->progs.go_probe, !multi);
-  for (const auto& [map, fd] : {std::pair(skeleton->maps.go_processes, maps.go_processes),
-                                std::pair(skeleton->maps.excluded, maps.excluded),
-                                std::pair(skeleton->maps.readings, maps.readings),
-                                std::pair(skeleton->maps.readings_lost, maps.readings_lost),
-                                std::pair(skeleton->maps.suspects, maps.suspects)}) {
+  for (const auto& [map, fd] :
+       {std::pair(skeleton->maps.go_processes, maps.go_processes), std::pair(skeleton->maps.excluded, maps.excluded),
+        std::pair(skeleton->maps.readings, maps.readings), std::pair(skeleton->maps.readings_lost, maps.readings_lost),
+        std::pair(skeleton->maps.suspects, maps.suspects)}) {
     if (int error = bpf_map__reuse_fd(map, fd)) return LibbpfError("sharing the sampler's maps", error, log);
   }
   if (int error = tripwires__load(skeleton.get())) return LibbpfError("loading the tripwires", error, log);

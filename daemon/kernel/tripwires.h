@@ -1,5 +1,5 @@
-// Loads bpf/tripwires: the probes in Go programs, the fatal signal, the OOM kill, the suspects' ticks; and hands out what
-// they, and the sampler's tick, have to tell.
+// Loads bpf/tripwires: the probes in Go programs, the fatal signal, the OOM kill, the suspects' ticks; and hands out
+// what they, and the sampler's tick, have to tell.
 #pragma once
 
 #include <atomic>
@@ -23,15 +23,15 @@ struct StackReading {
   std::string thread_name;
   RecursionTrigger trigger = RecursionTrigger::kSample;
   BootTime time{};
-  uint64_t goroutine = 0;                 ///< its id; 0: none
-  uint64_t stack_lo = 0, stack_hi = 0;    ///< 0: not known
-  uint64_t stack_bytes = 0;               ///< in use
-  uint64_t max_stack = 0;                 ///< runtime.maxstacksize; 0: no Go, or not known
-  uint64_t rlimit_stack = 0;              ///< RLIMIT_STACK, bytes
-  bool main_thread_stack = false;         ///< that this limits
-  bool fatal = false;                     ///< the process dies of what triggered this
+  uint64_t goroutine = 0;               ///< its id; 0: none
+  uint64_t stack_lo = 0, stack_hi = 0;  ///< 0: not known
+  uint64_t stack_bytes = 0;             ///< in use
+  uint64_t max_stack = 0;               ///< runtime.maxstacksize; 0: no Go, or not known
+  uint64_t rlimit_stack = 0;            ///< RLIMIT_STACK, bytes
+  bool main_thread_stack = false;       ///< that this limits
+  bool fatal = false;                   ///< the process dies of what triggered this
   uint32_t positions_verified = 0;
-  RawStack stack;                         ///< with the folds' repeats in full
+  RawStack stack;  ///< with the folds' repeats in full
 };
 
 struct OomKill {

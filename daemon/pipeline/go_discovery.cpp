@@ -45,9 +45,9 @@ void GoDiscovery::OnExec(const ProcessId& process, BootTime time) {
 void GoDiscovery::Look(Candidate candidate) {
   const auto known = resolver_->ProgramOf(candidate.process);
   if (!known || known->details.exited || known->excluded) return;
-  absl::StatusOr<GoProgram> program = known->text ? AskAboutGo(*symbolizer_, candidate.process, known->details, *known->text,
-                                                Symbolizer::kPatient)
-                                   : Error(absl::StatusCode::kUnavailable, "its text is not known yet");
+  absl::StatusOr<GoProgram> program =
+      known->text ? AskAboutGo(*symbolizer_, candidate.process, known->details, *known->text, Symbolizer::kPatient)
+                  : Error(absl::StatusCode::kUnavailable, "its text is not known yet");
   if (program.ok()) {
     on_go_(*std::move(program));
     return;

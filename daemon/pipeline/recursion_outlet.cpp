@@ -10,6 +10,7 @@ constexpr size_t kEventBytes = 4096;
 
 RecursionOutlet::RecursionOutlet(std::unique_ptr<EventStore> store, std::function<void(const absl::Status&)> on_error)
     : store_(std::move(store)), on_error_(std::move(on_error)) {
+  Load();
   if (store_) writer_ = std::jthread([this] { RunWriter(); });
 }
 
@@ -18,16 +19,16 @@ RecursionOutlet::~RecursionOutlet() {
   if (writer_.joinable()) writer_.join();
 }
 
-std::vector<RecursionEvent> RecursionOutlet::Load() {
-  if (!store_) return {};
+void RecursionOutlet::Load() {
+  if (!store_) return;
   auto events = store_->Load();
   if (!events.ok()) {
     on_error_(events.status());
-    return {};
+    return;
   }
+  loaded_ = *std::move(events);
   store_bytes_ = store_->bytes();
-  for (const RecursionEvent& event : *events) stored_.insert(event.id);
-  return *std::move(events);
+  for (const RecursionEvent& event : loaded_) stored_.insert(event.id);
 }
 
 void RecursionOutlet::Publish(const RecursionChange& change, BootTime now) {

@@ -26,8 +26,8 @@ class RecursionOutlet {
   RecursionOutlet(std::unique_ptr<EventStore> store, std::function<void(const absl::Status&)> on_error);
   ~RecursionOutlet();
 
-  /// The stories on disk, before the first Publish().
-  std::vector<RecursionEvent> Load();
+  /// The stories that were on disk at the start, last seen first.
+  const std::vector<RecursionEvent>& loaded() const { return loaded_; }
   /// What is told to the sinks now is on its way to the disk: at once if it is a transition, else once a second.
   void Publish(const RecursionChange& change, BootTime now);
   void Remove(const std::string& id);
@@ -41,8 +41,10 @@ class RecursionOutlet {
     RecursionEvent event;
     bool remove = false;
   };
+  void Load();
   void RunWriter();
 
+  std::vector<RecursionEvent> loaded_;
   const std::unique_ptr<EventStore> store_;
   const std::function<void(const absl::Status&)> on_error_;
   BoundedQueue<Write> writes_{4096, 64 << 20};

@@ -79,7 +79,7 @@ absl::StatusOr<std::unique_ptr<RecursionStage>> RecursionStage::Start(const Recu
   const auto lives = [&parts](const Process& process) {
     return parts.proc_fs->ReadLink(fmt::format("{}/exe", process.pid)).ok();
   };
-  stage->detector_.Restore(parts.outlet->Load(), lives, parts.clock->Wall());
+  stage->detector_.Restore(parts.outlet->loaded(), lives, parts.clock->Wall());
   stage->Publish(parts.clock->Boot());
   stage->thread_ = std::jthread([self = stage.get()](std::stop_token stop) { self->Run(stop); });
   return stage;
@@ -156,8 +156,7 @@ void RecursionStage::Handle(StackReading raw) {
 
 RecursionReading RecursionStage::Convert(const StackReading& raw, bool last_try) {
   const Resolver::Addresses resolved = parts_.resolver->ResolveNow(raw.process, raw.thread_name, raw.stack.frames);
-  const auto symbolized =
-      parts_.symbolizer->Symbolize(resolved.process, resolved.addresses, Symbolizer::Patience(0));
+  const auto symbolized = parts_.symbolizer->Symbolize(resolved.process, resolved.addresses, Symbolizer::Patience(0));
   RecursionReading reading{.process = resolved.process.process,
                            .tid = raw.tid,
                            .goroutine = raw.goroutine,
@@ -169,9 +168,9 @@ RecursionReading RecursionStage::Convert(const StackReading& raw, bool last_try)
                            .stack_bytes = raw.stack_bytes};
   reading.positions_verified = raw.positions_verified;
   reading.room = RoomOf(raw.process.tgid, raw.time);
-  const StackLimit own =
-      raw.goroutine ? GoStackLimit(raw.max_stack)
-                    : ThreadStackLimit(raw.main_thread_stack, raw.rlimit_stack, raw.stack_lo, raw.stack_hi);
+  const StackLimit own = raw.goroutine
+                             ? GoStackLimit(raw.max_stack)
+                             : ThreadStackLimit(raw.main_thread_stack, raw.rlimit_stack, raw.stack_lo, raw.stack_hi);
   reading.limit = CutToMemory(own, raw.stack_bytes, reading.room);
   return reading;
 }
@@ -251,8 +250,7 @@ void RecursionStage::Publish(BootTime now) {
 void RecursionStage::FollowSuspects(BootTime now) {
   std::set<ProcessId> suspects;
   for (const Process& process : detector_.Suspects(now)) {
-    suspects.insert(
-        {.tgid = process.pid, .exec_id = process.exec_id, .start_time_ns = process.start_time_ns});
+    suspects.insert({.tgid = process.pid, .exec_id = process.exec_id, .start_time_ns = process.start_time_ns});
   }
   if (suspects == suspects_) return;
   suspects_ = suspects;

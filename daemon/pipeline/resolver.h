@@ -30,7 +30,8 @@ struct Exclusions {
 /// Resolve() is for one thread; all that is const or answers a question may be called from any.
 class Resolver {
  public:
-  /// `exclude` is called for each process that matches, once a program; `on_event` for each event, in order, by Resolve().
+  /// `exclude` is called for each process that matches, once a program; `on_event` for each event, in order, by
+  /// Resolve().
   Resolver(const ProcFs* proc_fs, const Clock* clock, const std::vector<TaskUsage>& alive, Exclusions exclusions,
            std::function<void(const ProcessId&)> exclude, std::function<void(const ProcessEvent&)> on_event);
 

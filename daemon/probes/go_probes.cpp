@@ -94,8 +94,8 @@ std::chrono::nanoseconds GoProbes::PriceOf(const ProbeCost& cost) const {
 bool GoProbes::InDebt(const ProbeCost& cost, std::chrono::nanoseconds overdraft) const {
   const auto cpu = cpu_time_(cost.process);
   if (!cpu) return false;
-  return PriceOf(cost) > overdraft + std::chrono::nanoseconds(static_cast<int64_t>(
-                                         budget_ * static_cast<double>(cpu->count())));
+  return PriceOf(cost) >
+         overdraft + std::chrono::nanoseconds(static_cast<int64_t>(budget_ * static_cast<double>(cpu->count())));
 }
 
 void GoProbes::OnCost(const ProbeCost& cost) {
@@ -119,9 +119,8 @@ bool GoProbes::AwaitsPayment() const {
 void GoProbes::Settle() {
   for (auto& [number, entry] : entries_) {
     if (entry.debtors.empty()) continue;
-    std::erase_if(entry.debtors, [this](const auto& debtor) {
-      return !InDebt(debtor.second, std::chrono::nanoseconds(0));
-    });
+    std::erase_if(entry.debtors,
+                  [this](const auto& debtor) { return !InDebt(debtor.second, std::chrono::nanoseconds(0)); });
     if (entry.debtors.empty()) Rearm(number, entry);
   }
 }

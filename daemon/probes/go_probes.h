@@ -47,7 +47,8 @@ using CpuTimeOf = std::function<std::optional<std::chrono::nanoseconds>(const Pr
 ///
 /// The meter: probes may take `budget` (a share, 0.01) of a process's own CPU time over its life, and its first
 /// second's overdraft is debt. The breakpoint is in the file, so its binary loses the growth probe when one process has
-/// run into debt, and gets it back when that is paid or the process is gone. The probe at fatal errors stays: it is cold.
+/// run into debt, and gets it back when that is paid or the process is gone. The probe at fatal errors stays: it is
+/// cold.
 class GoProbes {
  public:
   GoProbes(ProbeAttacher* attacher, CpuTimeOf cpu_time, double budget);

@@ -15,10 +15,10 @@ struct Opening {
   size_t size;
 };
 constexpr std::array kChecks = {
-    Opening{std::string_view("\x49\x3b\x66", 3), 4},              // cmp GUARD(%r14),%rsp
-    Opening{std::string_view("\x4d\x3b\x66", 3), 4},              // cmp GUARD(%r14),%r12
-    Opening{std::string_view("\x4c\x8d\x64\x24", 4), 5},          // lea -SIZE8(%rsp),%r12
-    Opening{std::string_view("\x4c\x8d\xa4\x24", 4), 8},          // lea -SIZE32(%rsp),%r12
+    Opening{std::string_view("\x49\x3b\x66", 3), 4},      // cmp GUARD(%r14),%rsp
+    Opening{std::string_view("\x4d\x3b\x66", 3), 4},      // cmp GUARD(%r14),%r12
+    Opening{std::string_view("\x4c\x8d\x64\x24", 4), 5},  // lea -SIZE8(%rsp),%r12
+    Opening{std::string_view("\x4c\x8d\xa4\x24", 4), 8},  // lea -SIZE32(%rsp),%r12
 };
 
 // As the kernel's arch/x86/kernel/uprobes.c knows them: conditional and other jumps, calls, pushes of registers, nops.

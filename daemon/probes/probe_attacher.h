@@ -12,7 +12,7 @@ namespace profd {
 
 /// Where the probes of one binary stand: offsets in its file, of instructions.
 struct ProbeSites {
-  uint64_t fatal_error = 0;               ///< in runtime.throw
+  uint64_t fatal_error = 0;              ///< in runtime.throw
   std::optional<uint64_t> stack_growth;  ///< in runtime.(*mheap).allocManual; nothing: not there
 };
 

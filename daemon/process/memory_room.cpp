@@ -1,5 +1,6 @@
 #include "process/memory_room.h"
 
+#include <array>
 #include <charconv>
 #include <fstream>
 #include <sstream>
@@ -32,30 +33,49 @@ uint64_t Field(std::string_view text, std::string_view key) {
   return at == std::string_view::npos ? 0 : ParseNumber(text.substr(at)).value_or(0);
 }
 
-// "0::/kubepods/pod1" of /proc/PID/cgroup: the path in the unified hierarchy.
-std::optional<std::string> UnifiedPath(std::string_view text) {
-  constexpr std::string_view kUnified = "0::";
+// Of one version of cgroups: where it is mounted, and what its files are called.
+struct Hierarchy {
+  std::string_view controllers;  // as /proc/PID/cgroup has it
+  std::string_view folder, limit, in_use, inactive_files, active_files;
+};
+constexpr std::array kHierarchies = {
+    Hierarchy{"", "", "memory.max", "memory.current", "inactive_file ", "active_file "},
+    Hierarchy{"", "/unified", "memory.max", "memory.current", "inactive_file ", "active_file "},
+    Hierarchy{"memory", "/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file ",
+              "total_active_file "},
+};
+
+// "4:cpu,memory:/kubepods/pod1" of /proc/PID/cgroup: the path, in the hierarchy that has this controller.
+std::optional<std::string> PathOf(std::string_view text, std::string_view controller) {
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
     const std::string_view line = text.substr(at, end - at);
-    if (line.starts_with(kUnified) && line.find("..") == std::string_view::npos) {
-      return std::string(line.substr(kUnified.size()));
-    }
     at = end + 1;
+    const size_t first = line.find(':');
+    const size_t second = first == std::string_view::npos ? first : line.find(':', first + 1);
+    if (second == std::string_view::npos) continue;
+    const std::string controllers = fmt::format(",{},", line.substr(first + 1, second - first - 1));
+    const std::string wanted = controller.empty() ? ",," : fmt::format(",{},", controller);
+    if (controllers.find(wanted) == std::string::npos) continue;
+    if (controller.empty() && controllers != ",,") continue;
+    const std::string_view path = line.substr(second + 1);
+    // Beyond the root of profd's own cgroup namespace.
+    if (path.find("/..") != std::string_view::npos) return std::nullopt;
+    return std::string(path);
   }
   return std::nullopt;
 }
 
 // What one cgroup leaves; nothing: it has no limit.
-std::optional<uint64_t> RoomIn(const std::string& directory) {
-  const auto most = ReadFile(directory + "/memory.max");
+std::optional<uint64_t> RoomIn(const std::string& directory, const Hierarchy& kind) {
+  constexpr uint64_t kNoLimit = uint64_t{1} << 60;
+  const auto file = [&directory](std::string_view name) { return ReadFile(fmt::format("{}/{}", directory, name)); };
+  const auto most = file(kind.limit), current = file(kind.in_use);
   const auto limit = most ? ParseNumber(*most) : std::nullopt;  // "max" is no number
-  if (!limit) return std::nullopt;
-  const auto current = ReadFile(directory + "/memory.current");
   const auto in_use = current ? ParseNumber(*current) : std::nullopt;
-  if (!in_use) return std::nullopt;
-  const std::string stat = ReadFile(directory + "/memory.stat").value_or("");
-  const uint64_t files = std::min(Field(stat, "inactive_file ") + Field(stat, "active_file "), *in_use);
+  if (!limit || *limit > kNoLimit || !in_use) return std::nullopt;
+  const std::string stat = file("memory.stat").value_or("");
+  const uint64_t files = std::min(Field(stat, kind.inactive_files) + Field(stat, kind.active_files), *in_use);
   const uint64_t fixed = *in_use - files;
   return *limit > fixed ? *limit - fixed : 0;
 }
@@ -66,13 +86,15 @@ std::optional<ProcessMemory> ReadProcessMemory(const ProcFs& proc_fs, uint32_t p
   constexpr size_t kMostBytes = 64 << 10;
   std::optional<ProcessMemory> tightest;
   const auto cgroup = proc_fs.Read(fmt::format("{}/cgroup", pid), kMostBytes);
-  std::optional<std::string> path = cgroup.ok() ? UnifiedPath(*cgroup) : std::nullopt;
-  for (size_t level = 0; path && !path->empty() && *path != "/" && level < kMostLevels; ++level) {
-    const auto room = RoomIn(cgroup_root + *path);
-    if (room && (!tightest || *room < tightest->left_bytes)) {
-      tightest = {.left_bytes = *room, .limited_by = "memory.max of " + *path};
+  for (const Hierarchy& kind : kHierarchies) {
+    std::optional<std::string> path = cgroup.ok() ? PathOf(*cgroup, kind.controllers) : std::nullopt;
+    for (size_t level = 0; path && !path->empty() && *path != "/" && level < kMostLevels; ++level) {
+      const auto room = RoomIn(fmt::format("{}{}{}", cgroup_root, kind.folder, *path), kind);
+      if (room && (!tightest || *room < tightest->left_bytes)) {
+        tightest = {.left_bytes = *room, .limited_by = fmt::format("{} of {}", kind.limit, *path)};
+      }
+      path->resize(path->rfind('/'));
     }
-    path->resize(path->rfind('/'));
   }
   if (tightest) return tightest;
   const auto memory = proc_fs.Read("meminfo", kMostBytes);

@@ -159,9 +159,9 @@ std::optional<Cycle> FindCycle(const ReadStack& stack) {
   if (stretch.repeats < kLeastRepeats) return std::nullopt;
 
   const auto begin = stack.frames.begin() + static_cast<ptrdiff_t>(stretch.first);
-  std::vector<ReadFrame> functions =
-      stretch.periodic ? Canonical({begin, begin + static_cast<ptrdiff_t>(stretch.length)})
-                       : Distinct(stack.frames, stretch);
+  std::vector<ReadFrame> functions = stretch.periodic
+                                         ? Canonical({begin, begin + static_cast<ptrdiff_t>(stretch.length)})
+                                         : Distinct(stack.frames, stretch);
   if (functions.empty()) return std::nullopt;
   Cycle cycle{.repeats = stretch.repeats, .periodic = stretch.periodic};
   cycle.named = std::ranges::all_of(functions, [](const ReadFrame& frame) { return frame.named; });
@@ -172,17 +172,19 @@ std::optional<Cycle> FindCycle(const ReadStack& stack) {
     cycle.identity += KeyOf(function) + "\n";
   }
   const size_t frames = stack.frames.size();
-  for (size_t i = stretch.end; i < std::min(frames, stretch.end + kEntryFrames); ++i) {
-    // The incomplete cycle at the root end is no entry.
+  // The incomplete cycle at the root end is no entry.
+  size_t entry = stretch.end;
+  for (size_t i = stretch.end; i < frames; ++i) {
     const auto same = [&](const ReadFrame& one) { return SameFunction(one, stack.frames[i]); };
-    if (cycle.entry.empty() && std::ranges::any_of(functions, same)) {
-      cycle.outermost = CodeOf(stack.frames[i]);
-      continue;
-    }
+    if (!std::ranges::any_of(functions, same)) continue;
+    cycle.outermost = CodeOf(stack.frames[i]);
+    entry = i + 1;
+  }
+  for (size_t i = entry; i < std::min(frames, entry + kEntryFrames); ++i) {
     cycle.entry.push_back(CodeOf(stack.frames[i]));
     cycle.all_named = cycle.all_named && stack.frames[i].named;
   }
-  const size_t behind = frames - stretch.end;
+  const size_t behind = frames - entry;
   for (size_t i = frames - std::min(kRootFrames, behind); i < frames; ++i) {
     cycle.root.push_back(CodeOf(stack.frames[i]));
     cycle.all_named = cycle.all_named && stack.frames[i].named;

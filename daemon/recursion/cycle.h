@@ -35,15 +35,15 @@ struct Cycle {
   CodeFrame outermost;               ///< the function of the cycle that was called first
   uint64_t repeats = 0;              ///< how often it stands on the stack, at least 3
   bool periodic = false;
-  bool named = false;       ///< its functions are
-  bool all_named = false;   ///< and those of entry and root
-  std::string identity;  ///< of its functions, whatever their addresses
+  bool named = false;      ///< its functions are
+  bool all_named = false;  ///< and those of entry and root
+  std::string identity;    ///< of its functions, whatever their addresses
 
   bool SharesFunctionWith(const std::vector<CodeFrame>& others) const;
 };
 
-/// The cycle that most of the stack consists of: a fold, or what repeats at least three times in a short stack. Nothing:
-/// no recursion.
+/// The cycle that most of the stack consists of: a fold, or what repeats at least three times in a short stack.
+/// Nothing: no recursion.
 std::optional<Cycle> FindCycle(const ReadStack& stack);
 
 }  // namespace profd

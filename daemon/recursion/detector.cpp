@@ -183,10 +183,10 @@ void Detector::Die(const RunKey& key, const RecursionReading& reading) {
   if (!full && !overflow) return;
   run.fault_at_limit = true;
   if (!reading.fatal) return;  // a handler may save it; its end will tell
-  const std::string why =
-      overflow ? fmt::format("the Go runtime gave up: stack overflow at {}", Bytes(reading.stack_bytes))
-               : fmt::format("a fault at the end of its stack, {} of {} in use", Bytes(reading.stack_bytes),
-                             Bytes(reading.limit.bytes));
+  const std::string why = overflow
+                              ? fmt::format("the Go runtime gave up: stack overflow at {}", Bytes(reading.stack_bytes))
+                              : fmt::format("a fault at the end of its stack, {} of {} in use",
+                                            Bytes(reading.stack_bytes), Bytes(reading.limit.bytes));
   SetGrade(stories_.at(run.story), RecursionGrade::kProjected, why, reading.wall);
   run.grade = RecursionGrade::kProjected;
   EndRun(key, RecursionState::kCrashed, why, reading.wall);

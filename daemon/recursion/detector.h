@@ -42,13 +42,14 @@ struct ProcessEnd {
 
 /// What decides. The reasons stand beside the numbers.
 struct DetectorOptions {
-  unsigned growing_doublings = 3;  ///< a Go stack doubles: three times is 8 times as deep, in 1 ms when nothing slows it
-  unsigned growing_rises = 4;      ///< readings in a row, each deeper than the one before
-  double projected_share = 0.25;   ///< of the limit: below it honest recursion is the rule
-  double fatal_share = 0.75;       ///< of the limit: a fault there is the stack's end, one below it something else
-  std::chrono::seconds horizon{600};       ///< an overflow farther away than that is no alarm yet
-  std::chrono::seconds unseen{10};         ///< a stack not seen for so long has ended, as far as anyone can tell
-  std::chrono::seconds observed_kept{60};  ///< so long what never grew is remembered
+  unsigned growing_doublings =
+      3;                          ///< a Go stack doubles: three times is 8 times as deep, in 1 ms when nothing slows it
+  unsigned growing_rises = 4;     ///< readings in a row, each deeper than the one before
+  double projected_share = 0.25;  ///< of the limit: below it honest recursion is the rule
+  double fatal_share = 0.75;      ///< of the limit: a fault there is the stack's end, one below it something else
+  std::chrono::seconds horizon{600};        ///< an overflow farther away than that is no alarm yet
+  std::chrono::seconds unseen{10};          ///< a stack not seen for so long has ended, as far as anyone can tell
+  std::chrono::seconds observed_kept{60};   ///< so long what never grew is remembered
   std::chrono::milliseconds emit_gap{200};  ///< between two events of a story in which only numbers have changed
   size_t max_stories = 1000;
   size_t max_runs = 4096;

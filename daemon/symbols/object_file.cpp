@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -43,8 +44,9 @@ absl::StatusOr<OpenedFile> OpenByMapping(const ProcFs& proc_fs, const ProcessDet
   return OpenedFile{std::move(fd), facts.identity};
 }
 
-absl::StatusOr<OpenedFile> OpenByPath(const ProcFs& proc_fs, const ProcessDetails& process, const MappedFile& mapped) {
-  ASSIGN_OR_RETURN(UniqueFd fd, proc_fs.OpenInRoot(process.process.pid, mapped.path));
+// As the process `pid` sees the path.
+absl::StatusOr<OpenedFile> OpenByPath(const ProcFs& proc_fs, uint32_t pid, const MappedFile& mapped) {
+  ASSIGN_OR_RETURN(UniqueFd fd, proc_fs.OpenInRoot(pid, mapped.path));
   ASSIGN_OR_RETURN(const FileFacts facts, Examine(fd.get()));
   if (CompareToMapping(facts, mapped) != FileMatch::kSame) {
     return Error(absl::StatusCode::kNotFound, "the path leads to another file than the mapped one");
@@ -90,10 +92,15 @@ FileMatch CompareToMapping(const FileFacts& file, const MappedFile& mapped) {
 
 absl::StatusOr<OpenedFile> OpenMappedFile(const ProcFs& proc_fs, const ProcessDetails& process,
                                           const ResolvedAddress& address) {
-  if (process.exited) return Error(absl::StatusCode::kNotFound, "process {} has ended", process.process.pid);
+  if (process.exited) {
+    // Its own root is gone. Where it was profd's, the file is found: device and inode must agree.
+    absl::StatusOr<OpenedFile> here = OpenByPath(proc_fs, static_cast<uint32_t>(getpid()), *address.file);
+    if (here.ok()) return here;
+    return Error(absl::StatusCode::kNotFound, "process {} has ended", process.process.pid);
+  }
   absl::StatusOr<OpenedFile> by_mapping = OpenByMapping(proc_fs, process, address);
   if (by_mapping.ok()) return by_mapping;
-  absl::StatusOr<OpenedFile> by_path = OpenByPath(proc_fs, process, *address.file);
+  absl::StatusOr<OpenedFile> by_path = OpenByPath(proc_fs, process.process.pid, *address.file);
   if (by_path.ok()) return by_path;
   return absl::Status(by_mapping.status().code(),
                       fmt::format("{}; {}", Message(by_mapping.status()), Message(by_path.status())));

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "process/proc_maps.h"
+#include "symbols/address_query.h"
 #include "symbols/ask_pool.h"
 #include "symbols/frame_cache.h"
 #include "symbols/lru_map.h"
@@ -24,42 +25,8 @@ struct ObjectPositionHash {
   }
 };
 
-/// An address as a question to its object.
-struct Query {
-  std::shared_ptr<Object> object;  // null: nothing to ask
-  uint64_t position = 0;
-  const ResolvedAddress* address = nullptr;  // null in the kernel
-  FrameLines lines;
-  bool answered = false;
-  bool pending = false;
-};
-
 constexpr size_t kAskingThreads = 3;
 constexpr size_t kMaxWaitingQuestions = 256;
-
-/// All but the leaf are return addresses: the call before them is meant, or its last byte, which does as well.
-uint64_t CallSite(uint64_t address, uint64_t lowest, bool leaf) {
-  return leaf || address <= lowest ? address : address - 1;
-}
-
-uint64_t PositionOf(const ResolvedAddress& address, bool leaf) {
-  const uint64_t site = CallSite(address.address, address.mapping_start, leaf);
-  switch (KindOf(*address.file)) {
-    case MemoryKind::kAnonymous: return site;
-    case MemoryKind::kVdso:  // the kernel gives it an offset that means nothing
-      return site - address.mapping_start;
-    default: return site - address.mapping_start + address.mapping_offset;
-  }
-}
-
-/// "name [module]" as kallsyms has it, to the name alone.
-void StripModule(std::string& name) {
-  if (!name.ends_with(']')) return;
-  const size_t bracket = name.rfind('[');
-  if (bracket == std::string::npos || bracket == 0) return;
-  if (name[bracket - 1] != '\t' && name[bracket - 1] != ' ') return;
-  name.resize(bracket - 1);
-}
 
 }  // namespace
 

@@ -151,7 +151,8 @@ absl::StatusOr<GoFacts> GoFactsOf(const worker::Response& response) {
   }
   for (const FunctionCode* function : {&facts.stack_growth, &facts.fatal_error}) {
     const bool inside = function->offset >= facts.text_offset && function->offset - facts.text_offset < facts.text_size;
-    if (function->code.size() > kMaxEntry || (function->offset != 0 && !inside)) return Broken("an impossible function");
+    if (function->code.size() > kMaxEntry || (function->offset != 0 && !inside))
+      return Broken("an impossible function");
   }
   if (facts.max_stack && (*facts.max_stack > kMaxSlot || *facts.max_stack < -kMaxSlot)) {
     return Broken("an impossible variable");

@@ -37,6 +37,7 @@ TEST(GoOffsets, OtherVersionsAreRefusedByName) {
   }
 }
 
+using namespace std::string_literals;
 using namespace std::string_view_literals;
 
 std::optional<TlsPlace> Tls(std::string_view code) { return DecodeTlsPlace(Bytes(code)); }
@@ -76,6 +77,32 @@ TEST(ThreadPlaces, AreUnknownWhenTheCodeIsCutOffOrAnother) {
   std::string apart(kNanotime);
   apart[18] = '\x90';
   EXPECT_EQ(DecodeThreadPlaces(Bytes(apart)), std::nullopt) << "the two words are not side by side";
+}
+
+// As Go 1.24 has it at the start of runtime.main: `movq $0x3b9aca00,0x1d0c35(%rip)`.
+constexpr std::string_view kSetMaxStack = "\x48\xc7\x05\x35\x0c\x1d\x00\x00\xca\x9a\x3b"sv;
+
+std::optional<int64_t> MaxStack(std::string_view code) { return DecodeMaxStack(Bytes(code)); }
+
+TEST(MaxStack, IsInTheCodeOfMain) {
+  EXPECT_THAT(MaxStack(kSetMaxStack), Optional(11 + 0x1d0c35));
+  EXPECT_THAT(MaxStack("\x55\x48\x89\xe5" + std::string(kSetMaxStack)), Optional(15 + 0x1d0c35)) << "from the start";
+  EXPECT_THAT(MaxStack("\x48\xc7\x05\xf0\xff\xff\xff\x00\xca\x9a\x3b"sv), Optional(11 - 16)) << "before the code";
+}
+
+TEST(MaxStack, IsTheWordThatGetsTheDefaultAndNoOther) {
+  const std::string other = "\x48\xc7\x05\x11\x00\x00\x00\x01\x00\x00\x00"s;
+  EXPECT_EQ(MaxStack(other), std::nullopt);
+  EXPECT_THAT(MaxStack(other + std::string(kSetMaxStack)), Optional(22 + 0x1d0c35));
+  EXPECT_THAT(MaxStack("\x48\xc7\x05" + std::string(kSetMaxStack)), Optional(14 + 0x1d0c35)) << "a beginning in it";
+  EXPECT_EQ(MaxStack("\x48\xc7\x05\x35\x0c\x1d\x00\x80\xb2\xe6\x0e"sv), std::nullopt) << "a 32-bit machine's";
+}
+
+TEST(MaxStack, IsUnknownWhenTheCodeIsCutOffOrAnother) {
+  for (size_t size = 0; size < kSetMaxStack.size(); ++size) {
+    EXPECT_EQ(MaxStack(kSetMaxStack.substr(0, size)), std::nullopt) << size;
+  }
+  EXPECT_EQ(MaxStack("\x48\xc7\x00\x35\x0c\x1d\x00\x00\xca\x9a\x3b"sv), std::nullopt) << "not relative to %rip";
 }
 
 }  // namespace

@@ -35,10 +35,10 @@ class SymbolizeStageTest : public SymbolizerTest {
   }
 
   std::vector<std::string> found_;
-  SymbolizeStage stage_{&symbolizer_, &clock_, 10ms,
-                        [this](const ProcessId&, const GoFacts& facts, const AddressRange& text) {
-                          found_.push_back(fmt::format("{} {:x}-{:x}", facts.version, text.low, text.high));
-                        }};
+  SymbolizeStage stage_{
+      &symbolizer_, &clock_, 10ms, [this](const GoProgram& program) {
+        found_.push_back(fmt::format("{} {:x}-{:x}", program.facts.version, program.text.low, program.text.high));
+      }};
 };
 
 TEST_F(SymbolizeStageTest, SegmentsFollowEachOtherAlsoWhenTheClockIsSetBack) {

@@ -1,0 +1,271 @@
+"""Recursion without end: told before the process dies, through the right cycle, and remembered afterwards."""
+
+import os
+import pathlib
+import statistics
+import struct
+import subprocess
+import tempfile
+import time
+
+from tests.e2e.fixture import SOAK, Daemon, DaemonCase, RootCase, Target, build_go, eventually, target
+from tests.e2e.recursion_watch import Watch, boot_ns, memory_cgroup, primitive, rotations
+
+SHAPES = ["map", "mutual", "fmt", "cycle40", "random", "big"]
+ALL_SHAPES = SHAPES + ["syncmap", "mutex", "stringer", "marshaljson", "closure", "generics", "iface"]
+RUNS = 8 if SOAK else 1
+TOOLCHAINS = ["local", "go1.19.13", "go1.23.12", "go1.27.4"] if SOAK else ["local"]
+AFTER = 2  # seconds that a process has lived before it recurses
+
+
+class WatchCase(DaemonCase):
+    """A daemon and a client that watches it."""
+
+    def setUp(self):
+        self.watch = Watch(self.daemon)
+        self.addCleanup(self.watch.stop)
+
+    def run_to_death(self, command, **options):
+        """(ready, onset, boot time of its death, its events with their times of arrival)."""
+        program = self.use(Target(command, **options))
+        ready = program.event("ready")
+        onset = program.event("onset", seconds=30)
+        program.process.wait(120)
+        died = boot_ns()
+        pid = ready["pid"]
+        eventually(lambda: any(event["state"] != "active" for _, event in self.watch.of(pid)), seconds=10)
+        return ready, onset, died, self.watch.of(pid)
+
+    def told_before(self, events, died, grade):
+        """The boot time of the first event of that grade or a higher one, which must be before the death."""
+        order = ["observed", "growing", "projected", "proven"]
+        first = [at for at, event in events if order.index(event["grade"]) >= order.index(grade)]
+        self.assertTrue(first, f"never {grade}: {[event['grade'] for _, event in events]}")
+        self.assertLess(first[0], died, f"{grade} after the death")
+        return first[0]
+
+
+class GoRunaway(WatchCase):
+    latencies = {"first": [], "growing": [], "projected": []}
+
+    def check(self, shape, toolchain):
+        binary = build_go("runaway", toolchain)
+        with tempfile.NamedTemporaryFile() as counter:
+            counter.write(bytes(8))
+            counter.flush()
+            _, onset, died, events = self.run_to_death([binary, shape, "--after", AFTER, "--counter", counter.name])
+            levels = struct.unpack("=Q", pathlib.Path(counter.name).read_bytes()[:8])[0]
+        self.told_before(events, died, "projected")
+        for name, grade in (("first", "observed"), ("growing", "growing"), ("projected", "projected")):
+            self.latencies[name].append((self.told_before(events, died, grade) - onset["boot_ns"]) / 1e6)
+        last = events[-1][1]
+        self.assertEqual(last["state"], "crashed", last["reason"])
+        self.assertEqual(last["trigger"], "fatal_error")
+        self.assertGreater(last["goroutine"], 0)
+        self.assertEqual(last["occurrences"] >= 1, True)
+        cycle = [frame["name"] for frame in last["cycle"]]
+        truth = primitive(onset["cycle"])
+        if shape == "random":
+            self.assertTrue(set(cycle) <= set(truth), cycle)
+        else:
+            self.assertIn(cycle, rotations(truth))
+        self.assertIn(onset["entry"], [frame["name"] for frame in last["entry"]])
+        self.assertIn(onset["root"], [frame["name"] for frame in last["root"] + last["entry"]])
+        # Within one cycle of what the program itself counted, besides the frames above and below.
+        frames = levels // onset["levels_per_cycle"] * onset["frames_per_cycle"]
+        slack = 3 * onset["frames_per_cycle"] + 40 if last["depth_exact"] else 0.05 * frames
+        self.assertAlmostEqual(last["depth"], frames, delta=slack)
+        self.assertNotEqual(last["advice"], "")
+
+    def test_each_shape_is_told_before_the_death(self):
+        for toolchain in TOOLCHAINS:
+            for shape in ALL_SHAPES if SOAK else SHAPES:
+                for run in range(RUNS):
+                    with self.subTest(toolchain=toolchain, shape=shape, run=run):
+                        self.check(shape, toolchain)
+        for name, values in self.latencies.items():
+            if not values:
+                continue
+            values.sort()
+            p99 = values[min(len(values) - 1, int(len(values) * 0.99))]
+            print(f"    ms from onset to {name}: median {statistics.median(values):.1f}, p99 {p99:.1f} of {len(values)}")
+            # The issue's own bounds are checked where nothing else runs and there are runs enough for a p99.
+            if SOAK and name != "projected":
+                self.assertLessEqual(p99, {"first": 10, "growing": 50}[name], name)
+
+    def test_a_crash_loop_is_one_story(self):
+        binary = build_go("runaway")
+        stories = []
+        for _ in range(2):
+            *_, events = self.run_to_death([binary, "closure", "--after", 1])
+            stories.append(events[-1][1])
+        self.assertEqual(stories[0]["id"], stories[1]["id"])
+        self.assertNotEqual(stories[0]["pid"], stories[1]["pid"])
+        self.assertEqual(stories[1]["occurrences"], stories[0]["occurrences"] + 1)
+        shown = self.daemon.profctl("recursion", "show", stories[0]["id"]).stdout
+        self.assertIn("CRASHED", shown)
+
+    def test_fifty_at_once_in_a_memory_cgroup(self):
+        binary = build_go("runaway")
+        with memory_cgroup(1 << 30) as procs:
+            if procs is None:
+                self.skipTest("no memory cgroup can be made here")
+            join = f"echo $$ > {procs}; exec {binary} fifty --after {AFTER}"
+            _, _, died, events = self.run_to_death(["sh", "-c", join])
+        self.told_before(events, died, "projected")
+        self.assertLessEqual(len({event["id"] for _, event in events}), 2, "one story, and one while it had no names")
+
+    def test_the_oom_killer_is_named(self):
+        binary = build_go("runaway")
+        with memory_cgroup(256 << 20) as procs:
+            if procs is None:
+                self.skipTest("no memory cgroup can be made here")
+            join = f"echo $$ > {procs}; exec {binary} map --after {AFTER}"
+            _, _, died, events = self.run_to_death(["sh", "-c", join])
+        self.told_before(events, died, "projected")
+        last = events[-1][1]
+        self.assertEqual(last["state"], "oom_killed", last["reason"])
+        self.assertIn("memory.", last["limit_reason"])
+        self.assertLess(last["stack_limit_bytes"], 256 << 20)
+
+
+class NativeRunaway(WatchCase):
+    def test_a_fault_at_the_end_of_the_stack_tells_all(self):
+        for name, shape in (("runaway_c", "direct"), ("runaway_c", "mutual"), ("runaway_c", "cycle3"),
+                            ("runaway_c", "thread"), ("runaway_cpp", "direct"), ("runaway_cpp", "thread")):
+            with self.subTest(name=name, shape=shape):
+                program = target(name, shape, "--after", 1)
+                command = program.command
+                program.stop()
+                _, onset, _, events = self.run_to_death(command)
+                self.assertTrue(events, "nothing was told")
+                last = events[-1][1]
+                self.assertEqual((last["grade"], last["state"]), ("projected", "crashed"), last["reason"])
+                self.assertEqual(last["trigger"], "fatal_signal")
+                self.assertIn([frame["name"] for frame in last["cycle"]], rotations(primitive(onset["cycle"])))
+                self.assertGreater(last["stack_bytes"], 0.75 * last["stack_limit_bytes"])
+                self.assertLessEqual(last["stack_limit_bytes"], (8 << 20) + 4096 if shape != "thread" else 520 << 10)
+
+
+def text_of(pid, binary, at, size=16):
+    """(bytes in memory, bytes in the file) of a static program's code at a file offset."""
+    for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+        fields = line.split()
+        if len(fields) > 5 and fields[5] == str(binary) and "x" in fields[1]:
+            start, offset = int(fields[0].split("-")[0], 16), int(fields[2], 16)
+            with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+                memory.seek(start + at - offset)
+                in_memory = memory.read(size)
+            return in_memory, pathlib.Path(binary).read_bytes()[at:at + size]
+    raise AssertionError(f"{binary} is not mapped in {pid}")
+
+
+def symbol_offset(binary, name):
+    """The file offset of a function of a static Go program."""
+    symbols = subprocess.run(["nm", binary], capture_output=True, text=True, check=True).stdout
+    address = next(int(line.split()[0], 16) for line in symbols.splitlines() if line.endswith(f" {name}"))
+    headers = subprocess.run(["readelf", "-lW", binary], capture_output=True, text=True, check=True).stdout
+    for line in headers.splitlines():
+        fields = line.split()
+        if fields[:1] == ["LOAD"]:
+            offset, start, size = (int(fields[i], 16) for i in (1, 2, 4))
+            if start <= address < start + size:
+                return address - start + offset
+    raise AssertionError(name)
+
+
+class Probes(RootCase):
+    """What stands in other programs' code, and that it goes."""
+
+    def armed(self, pid, binary):
+        at = symbol_offset(binary, "runtime.(*mheap).allocManual")
+        in_memory, in_file = text_of(pid, binary, at)
+        return in_memory != in_file
+
+    def start(self, *flags, home=None):
+        daemon = Daemon(*flags, home=home).start()
+        self.addCleanup(lambda: daemon.process.poll() is None and daemon.kill())
+        return daemon
+
+    def idle(self):
+        binary = build_go("runaway")
+        program = Target([binary, "map", "--after", 600])
+        self.addCleanup(program.stop)
+        return program.event("ready")["pid"], binary
+
+    def test_they_come_by_themselves_and_go_with_the_switch_and_the_daemon(self):
+        pid, binary = self.idle()
+        daemon = self.start()
+        self.addCleanup(daemon.clean)
+        self.assertTrue(eventually(lambda: self.armed(pid, binary), 20), "never armed")
+        probes = daemon.json("status")["probes"]
+        self.assertTrue(probes["on"])
+        self.assertGreater(probes["trap_cost_ns"], 0)
+        self.assertIn("armed", [one["state"] for one in probes["binaries"] if one["path"] == str(binary)])
+        self.assertIn("off", daemon.profctl("probes", "off").stdout)
+        self.assertFalse(self.armed(pid, binary), "armed although switched off")
+        daemon.profctl("probes", "on")
+        self.assertTrue(self.armed(pid, binary), "not armed although switched on")
+        self.assertEqual(daemon.terminate(), 0)
+        self.assertFalse(self.armed(pid, binary), "left armed by a daemon that has stopped")
+
+    def test_they_go_when_the_daemon_is_killed(self):
+        pid, binary = self.idle()
+        daemon = self.start()
+        self.addCleanup(daemon.clean)
+        self.assertTrue(eventually(lambda: self.armed(pid, binary), 20), "never armed")
+        daemon.kill()
+        self.assertTrue(eventually(lambda: not self.armed(pid, binary), 5), "left armed by a daemon that was killed")
+
+    def test_an_excluded_program_has_none_and_no_story(self):
+        daemon = self.start("--exclude", "command=runaway")
+        self.addCleanup(daemon.clean)
+        pid, binary = self.idle()
+        time.sleep(3)
+        self.assertFalse(self.armed(pid, binary))
+        program = Target([binary, "map", "--after", 1])
+        self.addCleanup(program.stop)
+        program.process.wait(60)
+        self.assertEqual(daemon.json("recursion", "list")["events"], [])
+
+    def test_without_probes_the_tick_finds_it(self):
+        daemon = self.start("--map-probes", "off")
+        self.addCleanup(daemon.clean)
+        program = Target([build_go("runaway"), "map", "--after", AFTER])
+        self.addCleanup(program.stop)
+        program.process.wait(60)
+        events = eventually(lambda: daemon.json("recursion", "list")["events"], 10)
+        self.assertEqual(events[0]["grade"], "projected", events)
+        self.assertEqual(events[0]["state"], "crashed", events[0]["reason"])
+
+    def test_a_story_outlives_a_daemon_that_is_killed(self):
+        with tempfile.TemporaryDirectory() as home:
+            daemon = self.start(home=home)
+            # So slow that it is in the middle of it when profd dies.
+            program = Target([build_go("runaway"), "map", "--after", AFTER, "--throttle", "1000"])
+            self.addCleanup(program.stop)
+            program.event("onset", seconds=30)
+            growing = eventually(lambda: [event for event in daemon.json("recursion", "list")["events"]
+                                          if event["grade"] != "observed"], 20)
+            self.assertTrue(growing)
+            daemon.kill()
+            daemon = self.start(home=home)
+            events = daemon.json("recursion", "list")["events"]
+            self.assertIn(growing[0]["id"], [event["id"] for event in events])
+            # And it goes on.
+            again = eventually(lambda: [event for event in daemon.json("recursion", "list")["events"]
+                                        if event["id"] == growing[0]["id"] and event["state"] == "active"], 20)
+            self.assertTrue(again)
+            self.assertGreater(again[0]["depth"], growing[0]["depth"])
+            self.assertEqual(daemon.terminate(), 0)
+
+    def test_a_damaged_store_is_set_aside_and_said_so(self):
+        with tempfile.TemporaryDirectory() as home:
+            data = pathlib.Path(home) / "data"
+            data.mkdir()
+            (data / "events.db").write_bytes(os.urandom(8192))
+            daemon = self.start(home=home)
+            self.assertIn("damaged", daemon.log())
+            self.assertEqual(len(list(data.glob("events.db.damaged-*"))), 1)
+            self.assertEqual(daemon.json("recursion", "list")["events"], [])
+            self.assertEqual(daemon.terminate(), 0)
