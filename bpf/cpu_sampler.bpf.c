@@ -256,7 +256,6 @@ static __always_inline void report_recursion(struct scratch* scratch, struct tas
   if (bpf_map_lookup_elem(&suspects, &scratch->key.process)) return;
   scratch->reading.process = scratch->key.process;
   scratch->reading.fatal = 0;
-  scratch->reading.suspect = 0;
   describe_reading(&scratch->reading, &scratch->user, task, go, PROFD_TRIGGER_TICK);
   send_reading(&scratch->reading, &scratch->user);
 }

@@ -162,7 +162,6 @@ static __always_inline bool read_go_stack(struct pt_regs* ctx, const struct prof
   if (sent) {
     scratch->reading.process = *id;
     scratch->reading.fatal = site == PROFD_SITE_FATAL_ERROR;
-    scratch->reading.suspect = 0;
     describe_reading(&scratch->reading, &scratch->user, task, &scratch->go,
                      site == PROFD_SITE_FATAL_ERROR ? PROFD_TRIGGER_FATAL_ERROR : PROFD_TRIGGER_STACK_GROWTH);
     send_reading(&scratch->reading, &scratch->user);
@@ -207,14 +206,13 @@ int go_probe(struct pt_regs* ctx) { return on_go_probe(ctx); }
 
 // A signal that kills.
 
-// A stack that is full ends in a mapping that may not be written: the stack is the one above.
-static __always_inline void skip_guard_page(struct unwind_state* s, struct task_struct* task) {
+// Of a stack that is full the stack pointer may be in the guard page already; the frame pointer is the last frame's that
+// had room. One look only: interrupts are off here, and until they are on again bpf_find_vma refuses a second.
+static __always_inline void find_full_stack(struct unwind_state* s, struct task_struct* task, __u64 fp) {
   struct vma_bounds bounds = {};
-  if (bpf_find_vma(task, s->sp, read_vma_bounds, &bounds, 0) || bounds.writable) return;
-  struct vma_bounds above = {};
-  if (bpf_find_vma(task, bounds.end, read_vma_bounds, &above, 0) || !above.writable) return;
-  s->stack_lo = above.start;
-  s->stack_hi = above.end;
+  if (bpf_find_vma(task, fp, read_vma_bounds, &bounds, 0) || !bounds.writable || s->sp >= bounds.end) return;
+  s->stack_lo = bounds.start;
+  s->stack_hi = bounds.end;
 }
 
 SEC("raw_tp/signal_generate")
@@ -236,14 +234,13 @@ int fatal_signal(struct bpf_raw_tracepoint_args* ctx) {
   // Native stacks only: that a Go stack is full is no signal, the runtime tells.
   unwind_begin(&scratch->user, began_ns, hash_seed);
   scratch->user.sp = registers.sp;
-  skip_guard_page(&scratch->user, task);
+  find_full_stack(&scratch->user, task, registers.bp);
   unwind_user(&scratch->user, task, NULL, &registers);
   bool sent = scratch->user.record.fold_count != 0;
   if (sent) {
     scratch->reading.process = id;
     // 0: the default, which is death. A handler may go on, as that of a Java VM does.
     scratch->reading.fatal = BPF_CORE_READ(task, sighand, action[signal - 1].sa.sa_handler) == NULL;
-    scratch->reading.suspect = 0;
     describe_reading(&scratch->reading, &scratch->user, task, NULL, PROFD_TRIGGER_FATAL_SIGNAL);
     send_reading(&scratch->reading, &scratch->user);
   }
@@ -292,7 +289,6 @@ int suspect_tick(struct bpf_perf_event_data* ctx) {
   look(scratch, task, go, &registers);
   scratch->reading.process = id;
   scratch->reading.fatal = 0;
-  scratch->reading.suspect = 1;
   describe_reading(&scratch->reading, &scratch->user, task, go, PROFD_TRIGGER_TICK);
   send_reading(&scratch->reading, &scratch->user);
   give_back(scratch);

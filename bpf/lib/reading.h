@@ -56,11 +56,12 @@ static __always_inline void describe_reading(struct profd_reading_record* record
   __u64 start_stack = BPF_CORE_READ(task, mm, start_stack);
   record->main_thread_stack = start_stack >= s->sp && start_stack - s->sp <= s->stack_bytes && !s->goroutine;
   record->positions_verified = s->positions_verified;
+  record->sampled_frames = s->sampled_frames;
   for (int i = 0; i < PROFD_MAX_FOLDS; i++) record->repeats[i] = s->repeats[i];
   read_comm(task, record->comm);
 }
 
-// Sends the reading with the stack that was unwound. The process, `fatal` and `suspect` are filled in already.
+// Sends the reading with the stack that was unwound. The process, `fatal` are filled in already.
 static __always_inline void send_reading(struct profd_reading_record* record, const struct unwind_state* s) {
   const __u32 head = __builtin_offsetof(struct profd_reading_record, stack);
   struct bpf_dynptr room;

@@ -163,7 +163,7 @@ struct profd_reading_record {
   __u32 main_thread_stack;   // 1: it is that stack
   __u32 fatal;               // 1: the process will die of what triggered this
   __u32 positions_verified;  // places that the depth was found by
-  __u32 suspect;             // 1: of a process that has ticks of its own
+  __u32 sampled_frames;      // that an estimated depth is extrapolated from
   __u64 repeats[PROFD_MAX_FOLDS];
   __u8 comm[PROFD_COMM_BYTES];  // thread name, raw
   struct profd_stack_record stack;

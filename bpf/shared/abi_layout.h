@@ -121,7 +121,7 @@ PROFD_FIELD(profd_reading_record, rlimit_stack, 80, 8);
 PROFD_FIELD(profd_reading_record, main_thread_stack, 88, 4);
 PROFD_FIELD(profd_reading_record, fatal, 92, 4);
 PROFD_FIELD(profd_reading_record, positions_verified, 96, 4);
-PROFD_FIELD(profd_reading_record, suspect, 100, 4);
+PROFD_FIELD(profd_reading_record, sampled_frames, 100, 4);
 PROFD_FIELD(profd_reading_record, repeats, 104, 8 * PROFD_MAX_FOLDS);
 PROFD_FIELD(profd_reading_record, comm, 136, PROFD_COMM_BYTES);
 PROFD_FIELD(profd_reading_record, stack, 152, 160);

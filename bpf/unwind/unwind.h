@@ -32,6 +32,7 @@ static __always_inline void unwind_begin(struct unwind_state* s, __u64 random, _
   s->chunk_base = 0;
   s->end = UNWIND_GOING_ON;
   s->positions_verified = 0;
+  s->sampled_frames = 0;
   s->random = random;
   s->seed = seed;
 }

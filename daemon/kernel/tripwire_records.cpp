@@ -51,6 +51,7 @@ bool DecodeReading(const void* data, size_t size, TripwireRecords& out) {
                        .main_thread_stack = record->main_thread_stack != 0,
                        .fatal = record->fatal != 0,
                        .positions_verified = record->positions_verified,
+                       .sampled_frames = record->sampled_frames,
                        .stack = *std::move(stack)};
   for (size_t i = 0; i < reading.stack.folds.size(); ++i) {
     reading.stack.folds[i].repeats = std::max<uint64_t>(reading.stack.folds[i].repeats + record->repeats[i], 1);

@@ -31,6 +31,7 @@ struct StackReading {
   bool main_thread_stack = false;       ///< that this limits
   bool fatal = false;                   ///< the process dies of what triggered this
   uint32_t positions_verified = 0;
+  uint32_t sampled_frames = 0;  ///< that an estimated depth is extrapolated from
   RawStack stack;  ///< with the folds' repeats in full
 };
 

@@ -43,7 +43,7 @@ void RecursionOutlet::Publish(const RecursionChange& change, BootTime now) {
   if (!store_ || !worth || (!change.transition && now - written < kWriteGap)) return;
   written = now;
   stored_.insert(event.id);
-  writes_.Push({.event = event}, kEventBytes);
+  if (!writes_.Push({.event = event}, kEventBytes)) written = {};  // its next change tries again
 }
 
 void RecursionOutlet::Remove(const std::string& id) {

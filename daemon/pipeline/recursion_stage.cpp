@@ -167,6 +167,7 @@ RecursionReading RecursionStage::Convert(const StackReading& raw, bool last_try)
                            .stack = NameStack(raw.stack, symbolized, last_try),
                            .stack_bytes = raw.stack_bytes};
   reading.positions_verified = raw.positions_verified;
+  reading.sampled_frames = raw.sampled_frames;
   reading.room = RoomOf(raw.process.tgid, raw.time);
   const StackLimit own = raw.goroutine
                              ? GoStackLimit(raw.max_stack)

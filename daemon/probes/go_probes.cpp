@@ -82,7 +82,11 @@ void GoProbes::Rearm(uint32_t number, Entry& entry) {
   const GoFacts& facts = entry.binary.facts;
   absl::Status status = CheckCode(entry.binary.fd.get(), facts.fatal_error);
   if (status.ok() && sites.stack_growth) status = CheckCode(entry.binary.fd.get(), facts.stack_growth);
-  if (status.ok()) status = attacher_->Attach(number, entry.binary.fd.get(), facts, sites);
+  if (status.ok()) {
+    status = attacher_->Attach(number, entry.binary.fd.get(), facts, sites);
+  } else if (entry.armed) {
+    attacher_->Detach(number);
+  }
   entry.armed = status.ok();
   if (!status.ok()) entry.refused = Message(status);
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 
 #include "recursion/advice.h"
 
@@ -15,6 +16,12 @@ constexpr std::chrono::milliseconds kRecentTime{1000}, kRecentGap{20};
 // as it does at all.
 constexpr double kProgress = 1.25;
 constexpr std::chrono::seconds kProgressTime{1}, kGrowingProgressTime{5};
+
+// Of signals, those that a fault raises, or the program itself to say that it gives up.
+bool IsCrash(uint32_t signal) {
+  return signal == SIGSEGV || signal == SIGBUS || signal == SIGABRT || signal == SIGILL || signal == SIGFPE ||
+         signal == SIGTRAP || signal == SIGSYS;
+}
 
 double Seconds(BootTime time) { return std::chrono::duration<double>(time).count(); }
 
@@ -37,6 +44,7 @@ Detector::Run* Detector::FindRun(const RecursionReading& reading) {
 bool Detector::OnReading(const RecursionReading& reading) {
   const RunKey key = KeyOf(reading);
   if (dying_.contains(std::get<0>(key))) return false;
+  if (!reading.fatal && ended_.contains(std::get<0>(key))) return false;
   const std::optional<Cycle> cycle = FindCycle(reading.stack);
   Run* run = FindRun(reading);
   if (run != nullptr && reading.time < run->last) return false;  // CPUs tell in any order
@@ -44,22 +52,23 @@ bool Detector::OnReading(const RecursionReading& reading) {
     // A stack that could not be read says nothing.
     if (run != nullptr && !reading.stack.truncated) {
       EndRun(key, RecursionState::kEnded, fmt::format("it came back, to {} of stack", Bytes(reading.stack_bytes)),
-             reading.wall);
+             reading.wall, reading.wall);
     }
     return false;
   }
   if (run != nullptr && reading.stack_bytes < run->max_bytes / 2) {
     EndRun(key, RecursionState::kEnded,
            fmt::format("it came back, from {} of stack to {}", Bytes(run->max_bytes), Bytes(reading.stack_bytes)),
-           reading.wall);
+           reading.wall, reading.wall);
     run = nullptr;
   }
   if (run != nullptr && !stories_.at(run->story).provisional && cycle->named &&
       !cycle->SharesFunctionWith(stories_.at(run->story).event.cycle)) {
-    EndRun(key, RecursionState::kEnded, "another recursion has begun on its stack", reading.wall);
+    EndRun(key, RecursionState::kEnded, "another recursion has begun on its stack", reading.wall, reading.wall);
     run = nullptr;
   }
-  if (run == nullptr) run = &BeginRun(reading, *cycle);
+  if (run == nullptr) run = BeginRun(reading, *cycle);
+  if (run == nullptr) return false;
   if (cycle->named && stories_.at(run->story).provisional) Name(run->story, *cycle);
   Measure(*run, reading);
   Judge(*run, reading);
@@ -68,26 +77,34 @@ bool Detector::OnReading(const RecursionReading& reading) {
   return !cycle->all_named;
 }
 
-Detector::Run& Detector::BeginRun(const RecursionReading& reading, const Cycle& cycle) {
-  MakeRoom();
+Detector::Run* Detector::BeginRun(const RecursionReading& reading, const Cycle& cycle) {
+  if (!MakeRoom(reading.time)) return nullptr;
   const uint64_t number = StoryOf(reading.process, cycle, reading.wall);
   Run& run = runs_[KeyOf(reading)];
   run = {.story = number, .process = reading.process, .tid = reading.tid, .first = reading.time};
   run.progress = reading.time;
   run.first_bytes = run.doubling_bytes = run.progress_bytes = reading.stack_bytes;
   Story& story = stories_.at(number);
-  const bool fresh = story.event.history.empty() && story.active_runs == 0;
-  if (!fresh) ++story.event.occurrences;
-  if (story.active_runs++ == 0) {
-    if (!fresh) story.before = story.event;
-    story.event.grade = RecursionGrade::kObserved;
-    story.event.state = RecursionState::kActive;
-    if (fresh) story.event.first_seen = reading.wall;
-    story.event.reason = "a cycle stands on a stack at least three times";
-    story.changed = story.transition = true;
-    story.shown = KeyOf(reading);
+  RecursionEvent& event = story.event;
+  // What profd's earlier life saw goes on.
+  const bool goes_on = event.state == RecursionState::kActive && story.restored != WallTime{} &&
+                       KeyOf(event.process) == KeyOf(reading.process) && event.goroutine == reading.goroutine;
+  if (story.begun && !goes_on) ++event.occurrences;
+  story.restored = {};
+  if (story.active_runs++ > 0) return &run;
+  if (goes_on) {
+    run.grade = event.grade;
+    return &run;
   }
-  return run;
+  if (story.begun) story.before = event;
+  if (!story.begun) event.first_seen = reading.wall;
+  story.begun = true;
+  event.grade = RecursionGrade::kObserved;
+  event.state = RecursionState::kActive;
+  event.reason = "a cycle stands on a stack at least three times";
+  story.changed = story.transition = true;
+  story.shown = KeyOf(reading);
+  return &run;
 }
 
 void Detector::Measure(Run& run, const RecursionReading& reading) {
@@ -109,7 +126,8 @@ void Detector::Measure(Run& run, const RecursionReading& reading) {
   if (run.recent.empty() || reading.time - run.recent.back().first >= kRecentGap) {
     run.recent.emplace_back(reading.time, bytes);
   }
-  while (reading.time - run.recent.front().first > kRecentTime) run.recent.pop_front();
+  // One that is older stays, for a stack that is seldom looked at.
+  while (run.recent.size() > 2 && reading.time - run.recent[1].first > kRecentTime) run.recent.pop_front();
   const BootTime span = reading.time - run.recent.front().first;
   const double grown = static_cast<double>(bytes) - static_cast<double>(run.recent.front().second);
   run.growth = span > BootTime{0} ? std::max(grown / Seconds(span), 0.0) : 0;
@@ -173,77 +191,114 @@ void Detector::Judge(Run& run, const RecursionReading& reading) {
   }
 }
 
+bool Detector::IsOverflow(const RecursionReading& reading) const {
+  const bool full = reading.limit.bytes != 0 && static_cast<double>(reading.stack_bytes) >=
+                                                    options_.fatal_share * static_cast<double>(reading.limit.bytes);
+  return reading.trigger == RecursionTrigger::kFatalError ||
+         (reading.trigger == RecursionTrigger::kFatalSignal && full);
+}
+
 // The death that this reading is about.
 void Detector::Die(const RunKey& key, const RecursionReading& reading) {
   if (reading.trigger != RecursionTrigger::kFatalSignal && reading.trigger != RecursionTrigger::kFatalError) return;
   Run& run = runs_.at(key);
-  const bool full = reading.limit.bytes != 0 && static_cast<double>(reading.stack_bytes) >=
-                                                    options_.fatal_share * static_cast<double>(reading.limit.bytes);
-  const bool overflow = reading.trigger == RecursionTrigger::kFatalError;
-  if (!full && !overflow) return;
+  run.fault_elsewhere = !IsOverflow(reading);
+  if (run.fault_elsewhere) return;
   run.fault_at_limit = true;
   if (!reading.fatal) return;  // a handler may save it; its end will tell
-  const std::string why = overflow
+  const std::string why = reading.trigger == RecursionTrigger::kFatalError
                               ? fmt::format("the Go runtime gave up: stack overflow at {}", Bytes(reading.stack_bytes))
                               : fmt::format("a fault at the end of its stack, {} of {} in use",
                                             Bytes(reading.stack_bytes), Bytes(reading.limit.bytes));
   SetGrade(stories_.at(run.story), RecursionGrade::kProjected, why, reading.wall);
   run.grade = RecursionGrade::kProjected;
-  EndRun(key, RecursionState::kCrashed, why, reading.wall);
+  EndRun(key, RecursionState::kCrashed, why, reading.wall, reading.wall);
   if (dying_.size() < options_.max_runs) dying_.insert(std::get<0>(key));
 }
 
-void Detector::EndRun(const RunKey& key, RecursionState state, const std::string& why, WallTime wall) {
+void Detector::EndRun(const RunKey& key, RecursionState state, const std::string& why, WallTime wall,
+                      std::optional<WallTime> seen) {
   const auto found = runs_.find(key);
-  Story& story = stories_.at(found->second.story);
+  const uint64_t number = found->second.story;
+  Story& story = stories_.at(number);
   runs_.erase(found);
   if (story.active_runs > 0) --story.active_runs;
   // A death is the process's, and so that of all its stacks.
-  if (story.active_runs > 0 && state == RecursionState::kEnded) return;
-  SetState(story, state, why, wall);
-}
-
-void Detector::OnOomKill(uint32_t tgid, uint32_t tid, BootTime time) {
-  for (const auto& [key, run] : runs_) {
-    const bool chosen = tgid ? run.process.pid == tgid : run.process.pid == tid || run.tid == tid;
-    if (chosen) oom_killed_[std::get<0>(key)] = time;
+  if (story.active_runs > 0 && state == RecursionState::kEnded) {
+    EndOfOneOfSeveral(story, number, why, wall);
+  } else {
+    SetState(story, state, why, wall, seen);
   }
 }
 
-void Detector::OnProcessEnd(const ProcessEnd& end) {
-  constexpr uint32_t kSignalMask = 0x7f, kKill = 9;
-  constexpr uint32_t kGoFatal = 2;  // what the Go runtime exits with after a fatal error
-  const ProcessKey process = KeyOf(end.process);
-  const bool oom_killed = oom_killed_.erase(process) > 0;
-  dying_.erase(process);
-  const uint32_t signal = end.exit_code & kSignalMask, status = end.exit_code >> 8 & 0xff;
+// The story is as bad as the worst stack that is left; where that is only observed, it is over, with what is known of
+// it.
+void Detector::EndOfOneOfSeveral(Story& story, uint64_t number, const std::string& why, WallTime wall) {
+  if (story.event.state != RecursionState::kActive || story.event.grade == RecursionGrade::kObserved) return;
+  RecursionGrade worst = RecursionGrade::kObserved;
+  for (const auto& [key, run] : runs_) {
+    if (run.story == number) worst = std::max(worst, run.grade);
+  }
+  if (worst == story.event.grade) return;
+  if (worst == RecursionGrade::kObserved) {
+    SetState(story, RecursionState::kEnded, why, wall, wall);
+  } else {
+    LowerGrade(story, worst, why, wall);
+  }
+}
+
+std::vector<Detector::RunKey> Detector::RunsOf(const ProcessKey& process) const {
   std::vector<RunKey> keys;
   for (auto it = runs_.lower_bound({process, 0, 0}); it != runs_.end() && std::get<0>(it->first) == process; ++it) {
     keys.push_back(it->first);
   }
+  return keys;
+}
+
+void Detector::OnOomKill(uint32_t tgid, uint32_t tid, BootTime time) {
+  constexpr size_t kMostVictims = 64;
+  if (victims_.size() == kMostVictims) victims_.erase(victims_.begin());
+  victims_.push_back({.tgid = tgid, .tid = tid, .time = time});
+}
+
+bool Detector::WasOomKilled(const ProcessKey& process, const std::vector<RunKey>& keys) {
+  const uint32_t pid = std::get<0>(process);
+  return std::erase_if(victims_, [&](const Victim& victim) {
+           if (victim.tgid != 0) return victim.tgid == pid;
+           const auto has_thread = [&](const RunKey& key) { return runs_.at(key).tid == victim.tid; };
+           return victim.tid == pid || std::ranges::any_of(keys, has_thread);
+         }) > 0;
+}
+
+void Detector::OnProcessEnd(const ProcessEnd& end) {
+  constexpr uint32_t kSignalMask = 0x7f;
+  constexpr uint32_t kGoFatal = 2;  // what the Go runtime exits with after a fatal error
+  const ProcessKey process = KeyOf(end.process);
+  const std::vector<RunKey> keys = RunsOf(process);
+  const bool oom_killed = WasOomKilled(process, keys);
+  const uint32_t signal = end.exit_code & kSignalMask, status = end.exit_code >> 8 & 0xff;
+  dying_.erase(process);
+  if (ended_.size() < options_.max_runs) ended_[process] = end.time;
   for (const RunKey& key : keys) {
     const Run& run = runs_.at(key);
-    Story& story = stories_.at(run.story);
     const bool grown = run.grade >= RecursionGrade::kGrowing;
     const bool full = run.limit_bytes != 0 && run.last_bytes > run.limit_bytes / 2;
     const bool go = std::get<1>(key) != 0;
+    std::string why = signal ? fmt::format("its process was ended by signal {}", signal)
+                             : fmt::format("its process exited with {}", status);
+    RecursionState state = RecursionState::kEnded;
     if (oom_killed && grown) {
-      EndRun(key, RecursionState::kOomKilled, "the OOM killer ended its process", end.wall);
-    } else if (run.fault_at_limit && signal != 0) {
-      const std::string why = fmt::format("a fault at the end of its stack, then signal {}", signal);
-      SetGrade(story, RecursionGrade::kProjected, why, end.wall);
-      EndRun(key, RecursionState::kCrashed, why, end.wall);
-    } else if (grown && ((signal != 0 && signal != kKill) || (go && full && status == kGoFatal))) {
-      EndRun(key, RecursionState::kCrashed,
-             signal ? fmt::format("its process died of signal {}", signal)
-                    : fmt::format("its process exited with {}, as the Go runtime does after a fatal error", status),
-             end.wall);
-    } else {
-      EndRun(key, RecursionState::kEnded,
-             signal ? fmt::format("its process was ended by signal {}", signal)
-                    : fmt::format("its process exited with {}", status),
-             end.wall);
+      state = RecursionState::kOomKilled;
+      why = "the OOM killer ended its process";
+    } else if (run.fault_at_limit && IsCrash(signal)) {
+      state = RecursionState::kCrashed;
+      why = fmt::format("a fault at the end of its stack, then signal {}", signal);
+      SetGrade(stories_.at(run.story), RecursionGrade::kProjected, why, end.wall);
+    } else if (grown && ((IsCrash(signal) && !run.fault_elsewhere) || (go && full && status == kGoFatal))) {
+      state = RecursionState::kCrashed;
+      if (!signal) why += ", as the Go runtime does after a fatal error";
     }
+    EndRun(key, state, why, end.wall, end.wall);
   }
 }
 
@@ -253,9 +308,16 @@ void Detector::OnTime(BootTime now, WallTime wall) {
     if (now - run.last > options_.unseen) unseen.push_back(key);
   }
   for (const RunKey& key : unseen) {
-    EndRun(key, RecursionState::kEnded, fmt::format("not seen for {} s", options_.unseen.count()), wall);
+    EndRun(key, RecursionState::kEnded, NotSeen(), wall, std::nullopt);
   }
-  std::erase_if(oom_killed_, [&](const auto& victim) { return now - victim.second > std::chrono::minutes(1); });
+  std::erase_if(victims_, [&](const Victim& victim) { return now - victim.time > std::chrono::minutes(1); });
+  std::erase_if(ended_, [&](const auto& ended) { return now - ended.second > options_.unseen; });
+  for (auto& [number, story] : stories_) {
+    const bool restored = story.restored != WallTime{} && story.event.state == RecursionState::kActive;
+    if (restored && wall - story.restored > options_.unseen) {
+      SetState(story, RecursionState::kEnded, NotSeen(), wall, std::nullopt);
+    }
+  }
   std::vector<uint64_t> forgotten;
   for (const auto& [number, story] : stories_) {
     const bool only_observed = story.event.grade == RecursionGrade::kObserved && !story.before;
@@ -279,12 +341,23 @@ std::vector<Process> Detector::Suspects(BootTime now) const {
   return suspects;
 }
 
-void Detector::MakeRoom() {
-  if (runs_.size() < options_.max_runs) return;
+// A stack that was seen just now gives way to none: taking turns, no stack would be seen twice.
+bool Detector::MakeRoom(BootTime now) {
+  constexpr std::chrono::milliseconds kLookAgain{100};
+  constexpr std::chrono::seconds kJustNow{1};
+  if (runs_.size() < options_.max_runs) return true;
+  if (now < full_until_) return false;
   const auto oldest = std::ranges::min_element(runs_, {}, [](const auto& run) { return run.second.last; });
-  Story& story = stories_.at(oldest->second.story);
-  if (story.active_runs > 0) --story.active_runs;
-  runs_.erase(oldest);
+  if (now - oldest->second.last < kJustNow) {
+    full_until_ = now + kLookAgain;
+    return false;
+  }
+  const RunKey key = oldest->first;
+  EndRun(key, RecursionState::kEnded, "there are too many to follow", stories_.at(oldest->second.story).event.last_seen,
+         std::nullopt);
+  return true;
 }
+
+std::string Detector::NotSeen() const { return fmt::format("not seen for {} s", options_.unseen.count()); }
 
 }  // namespace profd

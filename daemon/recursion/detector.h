@@ -31,6 +31,7 @@ struct RecursionReading {
   StackLimit limit;                ///< cut to memory
   std::optional<MemoryRoom> room;  ///< nothing: not known
   uint32_t positions_verified = 0;
+  uint32_t sampled_frames = 0;  ///< that an estimated depth is extrapolated from; 0: it is none
 };
 
 struct ProcessEnd {
@@ -104,7 +105,7 @@ class Detector {
     unsigned doublings = 0, rises = 0;
     uint64_t limit_bytes = 0;
     double growth = 0;  // bytes a second
-    bool fault_at_limit = false;
+    bool fault_at_limit = false, fault_elsewhere = false;
     std::deque<std::pair<BootTime, uint64_t>> recent;
     std::string why;
   };
@@ -112,6 +113,8 @@ class Detector {
     RecursionEvent event;
     std::optional<RecursionEvent> before;  // what it was, while a new occurrence is only observed
     bool provisional = false;              // its functions have no names yet
+    bool begun = false;                    // it has had a stack in this life of profd, or in an earlier one
+    WallTime restored{};                   // when profd learnt of it from an earlier life
     RunKey shown{};                        // the run that the event is about
     size_t active_runs = 0;
     bool changed = false, transition = false;
@@ -124,31 +127,46 @@ class Detector {
   }
 
   Run* FindRun(const RecursionReading& reading);
-  Run& BeginRun(const RecursionReading& reading, const Cycle& cycle);
+  /// Null: there is no room.
+  Run* BeginRun(const RecursionReading& reading, const Cycle& cycle);
   void Measure(Run& run, const RecursionReading& reading);
   void Judge(Run& run, const RecursionReading& reading);
   bool IsGrowing(const Run& run);
   std::optional<std::string> WhyProjected(const Run& run, const RecursionReading& reading) const;
   std::optional<std::string> WhyShareOfMemory(const Run& run, const RecursionReading& reading) const;
   void Show(Run& run, const RecursionReading& reading, const Cycle& cycle);
-  void EndRun(const RunKey& key, RecursionState state, const std::string& why, WallTime wall);
+  /// `seen`: when its end was seen; nothing if it was not.
+  void EndRun(const RunKey& key, RecursionState state, const std::string& why, WallTime wall,
+              std::optional<WallTime> seen);
+  void EndOfOneOfSeveral(Story& story, uint64_t number, const std::string& why, WallTime wall);
+  std::vector<RunKey> RunsOf(const ProcessKey& process) const;
+  bool WasOomKilled(const ProcessKey& process, const std::vector<RunKey>& keys);
+  bool IsOverflow(const RecursionReading& reading) const;
   void Die(const RunKey& key, const RecursionReading& reading);
 
   uint64_t StoryOf(const Process& process, const Cycle& cycle, WallTime wall);
   void Name(uint64_t story, const Cycle& cycle);
   void Merge(uint64_t from, uint64_t into);
   void SetGrade(Story& story, RecursionGrade grade, const std::string& why, WallTime wall);
-  void SetState(Story& story, RecursionState state, const std::string& why, WallTime wall);
+  void LowerGrade(Story& story, RecursionGrade grade, const std::string& why, WallTime wall);
+  void SetState(Story& story, RecursionState state, const std::string& why, WallTime wall,
+                std::optional<WallTime> seen);
   void Forget(uint64_t story);
-  void MakeRoom();
+  bool MakeRoom(BootTime now);
+  std::string NotSeen() const;
 
   const DetectorOptions options_;
   std::map<RunKey, Run> runs_;
   std::map<uint64_t, Story> stories_;  // by number; an event's id is the number in hexadecimal
   std::map<std::string, uint64_t> by_identity_;
-  std::set<ProcessKey> dying_;  // what they do from then on, a traceback as a rule, is no recursion
-  std::map<ProcessKey, BootTime> oom_killed_;
-  std::map<uint32_t, BootTime> oom_killed_threads_;
+  std::set<ProcessKey> dying_;            // what they do from then on, a traceback as a rule, is no recursion
+  std::map<ProcessKey, BootTime> ended_;  // looks at them may still come
+  struct Victim {
+    uint32_t tgid = 0, tid = 0;
+    BootTime time{};
+  };
+  std::vector<Victim> victims_;  // of the OOM killer
+  BootTime full_until_{};
   std::vector<std::string> removed_;
 };
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 
 #include "recursion/advice.h"
@@ -11,7 +12,6 @@ namespace profd {
 namespace {
 
 constexpr size_t kMostSteps = 32;
-constexpr double kEstimateError = 0.02;  // standard error of an estimated depth (ARCHITECTURE.md)
 
 std::string IdentityOf(const Process& process, const Cycle& cycle) {
   const ContainerLabels& container = process.container;
@@ -40,9 +40,11 @@ uint64_t Detector::StoryOf(const Process& process, const Cycle& cycle, WallTime 
   const std::string identity = IdentityOf(process, cycle);
   if (const auto known = by_identity_.find(identity); known != by_identity_.end()) return known->second;
   if (stories_.size() >= options_.max_stories) {
-    // What is over goes before what is not, what was seen long ago before what was seen just now.
+    // What never grew goes before what did, what is over before what is not, what was seen long ago before the rest.
     const auto least = std::ranges::min_element(stories_, {}, [](const auto& story) {
-      return std::pair(story.second.active_runs > 0, story.second.event.last_seen);
+      const RecursionEvent& event = story.second.event;
+      const bool worth = event.grade > RecursionGrade::kObserved || story.second.before;
+      return std::tuple(worth, story.second.active_runs > 0, event.last_seen);
     });
     for (auto it = runs_.begin(); it != runs_.end();) it = it->second.story == least->first ? runs_.erase(it) : ++it;
     Forget(least->first);
@@ -97,19 +99,35 @@ void Detector::OnNames(const RecursionReading& before, const RecursionReading& n
 void Detector::Merge(uint64_t from, uint64_t into) {
   Story& other = stories_.at(into);
   const Story& story = stories_.at(from);
+  const bool was_over = other.active_runs == 0;
   for (auto& [key, run] : runs_) {
     if (run.story != from) continue;
     run.story = into;
-    if (other.active_runs++ > 0) continue;
-    if (!other.before) other.before = other.event;
-    other.shown = key;
-    other.event.grade = story.event.grade;
-    other.event.state = RecursionState::kActive;
-    other.event.reason = story.event.reason;
-    if (story.event.grade > RecursionGrade::kObserved) other.before.reset();
+    ++other.active_runs;
+  }
+  // Its newest evidence is what it is now; what was only observed is so for a while.
+  const bool grew = story.event.grade > RecursionGrade::kObserved;
+  if (grew || (was_over && other.active_runs > 0)) {
+    const RecursionEvent old = other.event;
+    if (grew) {
+      other.before.reset();
+    } else if (!other.before) {
+      other.before = old;
+    }
+    other.event = story.event;
+    other.event.id = old.id;
+    other.event.identity = old.identity;
+    other.event.cycle = old.cycle;
+    other.event.advice = old.advice;
+    other.event.first_seen = std::min(old.first_seen, story.event.first_seen);
+    other.event.history = old.history;
+    for (const RecursionStep& step : story.event.history) AddStep(other.event, step.time, step.what);
+    other.event.occurrences = old.occurrences;
+    other.shown = story.shown;
   }
   other.event.occurrences += story.event.occurrences;
-  for (const RecursionStep& step : story.event.history) AddStep(other.event, step.time, step.what);
+  other.begun = true;
+  other.restored = {};
   other.changed = other.transition = true;
   for (auto& [identity, number] : by_identity_) {
     if (number == from) number = into;
@@ -133,24 +151,32 @@ void Detector::SetGrade(Story& story, RecursionGrade grade, const std::string& w
   story.changed = story.transition = true;
 }
 
-void Detector::SetState(Story& story, RecursionState state, const std::string& why, WallTime wall) {
-  if (state == story.event.state && state != RecursionState::kCrashed) return;
-  if (state == RecursionState::kEnded && story.event.state != RecursionState::kActive) return;
+void Detector::LowerGrade(Story& story, RecursionGrade grade, const std::string& why, WallTime wall) {
+  story.event.grade = grade;
+  story.event.reason = why;
+  AddStep(story.event, wall, fmt::format("{}: {}", ToWord(grade), why));
+  story.changed = story.transition = true;
+}
+
+void Detector::SetState(Story& story, RecursionState state, const std::string& why, WallTime wall,
+                        std::optional<WallTime> seen) {
+  RecursionEvent& event = story.event;
+  if (state == RecursionState::kEnded && event.state != RecursionState::kActive) return;
   if (state == RecursionState::kEnded && story.before) {
     // It never grew: what is known of it is what was known before.
-    const uint64_t occurrences = story.event.occurrences;
-    story.event = *std::exchange(story.before, std::nullopt);
-    story.event.occurrences = occurrences;
+    const uint64_t occurrences = event.occurrences;
+    event = *std::exchange(story.before, std::nullopt);
+    event.occurrences = occurrences;
     story.changed = story.transition = true;
     return;
   }
-  story.event.state = state;
-  story.event.seconds_to_overflow.reset();
-  story.event.growth_bytes_per_second = 0;
-  story.event.last_seen = std::max(story.event.last_seen, wall);
-  if (story.event.grade > RecursionGrade::kObserved || state != RecursionState::kEnded) {
-    story.event.reason = why;
-    AddStep(story.event, wall, fmt::format("{}: {}", ToWord(state), why));
+  event.state = state;
+  event.seconds_to_overflow.reset();
+  event.growth_bytes_per_second = 0;
+  if (seen) event.last_seen = std::max(event.last_seen, *seen);
+  if (event.grade > RecursionGrade::kObserved || state != RecursionState::kEnded) {
+    event.reason = why;
+    AddStep(event, wall, fmt::format("{}: {}", ToWord(state), why));
   }
   story.changed = story.transition = true;
 }
@@ -160,12 +186,21 @@ void Detector::Show(Run& run, const RecursionReading& reading, const Cycle& cycl
   Story& story = stories_.at(run.story);
   RecursionEvent& event = story.event;
   const RunKey key = KeyOf(reading);
+  if (event.state != RecursionState::kActive) {
+    // The evidence of an end stays until another stack grows.
+    if (run.grade == RecursionGrade::kObserved || reading.process == event.process) return;
+    event.state = RecursionState::kActive;
+    event.grade = RecursionGrade::kObserved;
+    story.shown = key;
+  }
   event.last_seen = std::max(event.last_seen, reading.wall);
   if (run.grade > event.grade) SetGrade(story, run.grade, run.why, reading.wall);
   const auto shown = runs_.find(story.shown);
-  const bool other_process = shown != runs_.end() && shown->second.process != reading.process;
-  const bool deeper = shown == runs_.end() || reading.stack_bytes >= shown->second.last_bytes;
-  if (key != story.shown && !deeper && !other_process) return;
+  const bool gone = shown == runs_.end();
+  const bool newer = !gone && reading.process.start_time_ns > shown->second.process.start_time_ns;
+  const bool older = !gone && reading.process.start_time_ns < shown->second.process.start_time_ns;
+  const bool deeper = gone || reading.stack_bytes >= shown->second.last_bytes;
+  if (key != story.shown && !newer && (older || !deeper) && !IsOverflow(reading)) return;
   story.shown = key;
   story.changed = true;
   event.process = reading.process;
@@ -180,7 +215,10 @@ void Detector::Show(Run& run, const RecursionReading& reading, const Cycle& cycl
   event.depth = reading.stack.Depth();
   event.depth_exact = !reading.stack.DepthEstimated() && !reading.stack.truncated;
   event.depth_error.reset();
-  if (!event.depth_exact) event.depth_error = static_cast<uint64_t>(kEstimateError * static_cast<double>(event.depth));
+  // Frames whose sizes vary as much as their mean: the error of the mean goes with the root of their number.
+  if (reading.stack.DepthEstimated() && reading.sampled_frames > 0) {
+    event.depth_error = static_cast<uint64_t>(static_cast<double>(event.depth) / std::sqrt(reading.sampled_frames));
+  }
   event.stack_bytes = reading.stack_bytes;
   event.stack_limit_bytes = reading.limit.bytes;
   event.limit_reason = reading.limit.reason;
@@ -203,12 +241,10 @@ void Detector::Restore(std::vector<RecursionEvent> events, const std::function<b
     by_identity_.emplace(event.identity, number);
     Story& story = stories_[number];
     story.event = std::move(event);
-    if (story.event.state != RecursionState::kActive) continue;
-    const bool there = lives(story.event.process);
-    SetState(story, RecursionState::kEnded,
-             there ? "profd was not running for a while; its process is still there"
-                   : "profd was not running when its process ended",
-             now);
+    story.begun = true;
+    story.restored = now;
+    if (story.event.state != RecursionState::kActive || lives(story.event.process)) continue;
+    SetState(story, RecursionState::kEnded, "profd was not running when its process ended", now, std::nullopt);
   }
 }
 

@@ -78,6 +78,10 @@ RecursionChange Change(const std::string& id, RecursionGrade grade, bool transit
 class RecursionOutletTest : public ::testing::Test {
  protected:
   ~RecursionOutletTest() override { disk.Block(false); }
+  std::unique_ptr<RecursionOutlet> Open() {
+    return std::make_unique<RecursionOutlet>(std::make_unique<FakeEventStore>(&disk),
+                                             [this](const absl::Status& status) { errors.push_back(Message(status)); });
+  }
   /// All that was told is on the disk then.
   std::vector<std::string> Written() {
     outlet.reset();
@@ -86,9 +90,7 @@ class RecursionOutletTest : public ::testing::Test {
 
   Disk disk;
   std::vector<std::string> errors;  // read them when the outlet is gone
-  std::unique_ptr<RecursionOutlet> outlet =
-      std::make_unique<RecursionOutlet>(std::make_unique<FakeEventStore>(&disk),
-                                        [this](const absl::Status& status) { errors.push_back(Message(status)); });
+  std::unique_ptr<RecursionOutlet> outlet = Open();
 };
 
 TEST_F(RecursionOutletTest, KeepsWhatIsMoreThanObserved) {
@@ -171,7 +173,8 @@ TEST_F(RecursionOutletTest, RemovesWhatIsOnTheDisk) {
 
 TEST_F(RecursionOutletTest, LoadsWhatIsThereAndCanRemoveIt) {
   disk.stored = {Change("old", RecursionGrade::kGrowing).event};
-  EXPECT_EQ(outlet->Load(), disk.stored);
+  outlet = Open();
+  EXPECT_EQ(outlet->loaded(), disk.stored);
   EXPECT_EQ(outlet->store_bytes(), 4242u);
   outlet->Remove("old");
   EXPECT_THAT(Written(), ElementsAre("remove old"));
@@ -179,7 +182,8 @@ TEST_F(RecursionOutletTest, LoadsWhatIsThereAndCanRemoveIt) {
 
 TEST_F(RecursionOutletTest, AStoreThatCannotBeReadIsToldOf) {
   disk.Fail();
-  EXPECT_THAT(outlet->Load(), IsEmpty());
+  outlet = Open();
+  EXPECT_THAT(outlet->loaded(), IsEmpty());
   EXPECT_THAT(errors, ElementsAre(HasSubstr("unreadable")));
 }
 
@@ -194,7 +198,7 @@ TEST(RecursionOutlet, WithoutAStoreItTellsOnly) {
   RecursionOutlet outlet(nullptr, [](const absl::Status& status) { ADD_FAILURE() << status; });
   size_t heard = 0;
   const auto watch = outlet.Watch([&](const RecursionEvent&) { ++heard; });
-  EXPECT_THAT(outlet.Load(), IsEmpty());
+  EXPECT_THAT(outlet.loaded(), IsEmpty());
   for (int i = 0; i < 5000; ++i) outlet.Publish(Change("a", RecursionGrade::kGrowing), 1s);
   outlet.Remove("a");
   EXPECT_EQ(heard, 5000u);

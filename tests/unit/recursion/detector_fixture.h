@@ -5,11 +5,15 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <ostream>
 
 #include "recursion/detector.h"
 #include "stack_of.h"
 
 namespace profd {
+
+inline void PrintTo(RecursionGrade grade, std::ostream* out) { *out << ToWord(grade); }
+inline void PrintTo(RecursionState state, std::ostream* out) { *out << ToWord(state); }
 
 inline constexpr uint64_t kKiB = 1 << 10, kMiB = 1 << 20;
 inline constexpr uint32_t kSegv = 11, kTerm = 15, kKill = 9;  // as wait() has a death by a signal

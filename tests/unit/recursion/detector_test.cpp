@@ -225,15 +225,21 @@ TEST_F(Grades, AnEventHasAllThatTheReadingTold) {
   EXPECT_THAT(event.seconds_to_overflow, Optional(::testing::DoubleNear(496.0 / 16 * 0.09, 0.01)));
 }
 
-TEST_F(Grades, ADepthThatWasNotCountedSaysHowWrongItMayBe) {
+TEST_F(Grades, AnEstimatedDepthSaysHowWrongItMayBe) {
   RecursionReading reading = Goroutine();
   reading.stack = StackOf({"leaf"}).Then({"a", "b", "a", "a", "b", "b"}).About(100'000).Then({"main"});
+  reading.sampled_frames = 400;
   Look(reading, 32 * kMiB);
   EXPECT_FALSE(Story().depth_exact);
-  EXPECT_THAT(Story().depth_error, Optional(::testing::Gt(0u)));
+  EXPECT_EQ(Story().depth, 600'002u);
+  EXPECT_THAT(Story().depth_error, Optional(30'000u)) << "a part in the root of 400";
+}
+
+TEST_F(Grades, ADepthWithoutTheRootIsNotExact) {
+  RecursionReading reading = Goroutine();
   reading.stack = Runaway().Truncated();
   Look(reading, 33 * kMiB);
-  EXPECT_FALSE(detector.Events().front().depth_exact);
+  EXPECT_FALSE(Story().depth_exact);
 }
 
 TEST_F(Grades, NothingIsProven) {
