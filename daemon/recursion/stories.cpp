@@ -26,6 +26,9 @@ uint64_t Hash(std::string_view text) {
   return hash;
 }
 
+// What stands for a name that is not known: "FILE+0xOFFSET", or an address.
+bool IsPlace(std::string_view name) { return name.starts_with("0x") || name.find("+0x") != std::string_view::npos; }
+
 std::string IdOf(uint64_t number) { return fmt::format("{:016x}", number); }
 
 void AddStep(RecursionEvent& event, WallTime wall, std::string what) {
@@ -243,6 +246,7 @@ void Detector::Restore(std::vector<RecursionEvent> events, const std::function<b
     story.event = std::move(event);
     story.begun = true;
     story.restored = now;
+    story.provisional = std::ranges::any_of(story.event.cycle, [](const CodeFrame& one) { return IsPlace(one.name); });
     if (story.event.state != RecursionState::kActive || lives(story.event.process)) continue;
     SetState(story, RecursionState::kEnded, "profd was not running when its process ended", now, std::nullopt);
   }
