@@ -20,7 +20,7 @@ run: packages ## install what is missing, build, and run profd here until Ctrl-C
 
 demo: packages-demo ## a Go service with a runaway recursion, caught; with Prometheus and its alert
 	@$(MAKE) --no-print-directory all
-	@BUILD=$(BUILD) deploy/demo/run
+	@PROMETHEUS="$$(tests/tools/prometheus.sh $(BUILD)/tools)/prometheus" BUILD=$(BUILD) deploy/demo/run
 
 test: packages-test ## install what is missing, build, and run every test that can run here (about 15 minutes)
 	@$(MAKE) --no-print-directory configure-tests

@@ -206,8 +206,8 @@ int go_probe(struct pt_regs* ctx) { return on_go_probe(ctx); }
 
 // A signal that kills.
 
-// Of a stack that is full the stack pointer may be in the guard page already; the frame pointer is the last frame's that
-// had room. One look only: interrupts are off here, and until they are on again bpf_find_vma refuses a second.
+// Of a stack that is full the stack pointer may be in the guard page already; the frame pointer is that of the last
+// frame that had room. One look only: interrupts are off here, and until they are on bpf_find_vma refuses a second.
 static __always_inline void find_full_stack(struct unwind_state* s, struct task_struct* task, __u64 fp) {
   struct vma_bounds bounds = {};
   if (bpf_find_vma(task, fp, read_vma_bounds, &bounds, 0) || !bounds.writable || s->sp >= bounds.end) return;

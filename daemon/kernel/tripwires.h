@@ -32,7 +32,7 @@ struct StackReading {
   bool fatal = false;                   ///< the process dies of what triggered this
   uint32_t positions_verified = 0;
   uint32_t sampled_frames = 0;  ///< that an estimated depth is extrapolated from
-  RawStack stack;  ///< with the folds' repeats in full
+  RawStack stack;               ///< with the folds' repeats in full
 };
 
 struct OomKill {

@@ -92,7 +92,8 @@ class GoRunaway(WatchCase):
                 continue
             values.sort()
             p99 = values[min(len(values) - 1, int(len(values) * 0.99))]
-            print(f"    ms from onset to {name}: median {statistics.median(values):.1f}, p99 {p99:.1f} of {len(values)}")
+            median = statistics.median(values)
+            print(f"    ms from onset to {name}: median {median:.1f}, p99 {p99:.1f} of {len(values)}")
             # The issue's own bounds are checked where nothing else runs and there are runs enough for a p99.
             if SOAK and name != "projected":
                 self.assertLessEqual(p99, {"first": 10, "growing": 50}[name], name)
@@ -220,6 +221,29 @@ class Probes(RootCase):
         self.assertTrue(eventually(lambda: self.armed(pid, binary), 20), "never armed")
         daemon.kill()
         self.assertTrue(eventually(lambda: not self.armed(pid, binary), 5), "left armed by a daemon that was killed")
+
+    def test_what_they_cost_a_program_is_metered(self):
+        """A program whose stacks grow all the time loses the probe, shown so, and gets it back when it has paid."""
+        daemon = self.start()
+        self.addCleanup(daemon.clean)
+        binary = build_go("churn")
+        seconds = 12
+        program = Target([binary, seconds])
+        self.addCleanup(program.stop)
+        pid = program.event("ready")["pid"]
+
+        def states():
+            return [one for one in daemon.json("status")["probes"]["binaries"] if one["path"] == str(binary)]
+
+        metered = eventually(lambda: [one for one in states() if one["state"].startswith("metered")], 8)
+        self.assertTrue(metered, states())
+        self.assertFalse(self.armed(pid, binary), "metered, and its trap is still there")
+        self.assertGreater(metered[0]["hits"], 0)
+        used = program.event("done", seconds=30)["cpu_ns"]
+        cost = max(one["cost_ns"] for one in states())
+        self.assertLess(cost, 0.01 * used + 20e6 + 20e6, "more than its share and the overdraft, told late")
+        program.process.wait(10)
+        self.assertTrue(eventually(lambda: [one for one in states() if one["state"] == "armed"], 10), states())
 
     def test_an_excluded_program_has_none_and_no_story(self):
         daemon = self.start("--exclude", "command=runaway")

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import subprocess
 import urllib.parse
 import urllib.request
@@ -58,6 +59,27 @@ scrape_configs:
         self.assertTrue(up, "the target never came up")
         ticks = eventually(lambda: query("sum(profd_samples_total)"), 20, 0.5)
         self.assertGreater(float(ticks[0]["value"][1]), 0)
+
+    def test_promtool_passes_the_alerts_and_their_tests(self):
+        promtool = self.tool("prometheus") + "/promtool"
+        rules = ROOT / "deploy/prometheus"
+        for command in (["check", "rules", "profd-alerts.yml"], ["test", "rules", "profd-alerts.test.yml"]):
+            result = subprocess.run([promtool, *command], cwd=rules, capture_output=True, text=True, check=False)
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+
+    def test_the_demo_catches_the_runaway_and_its_alert_fires(self):
+        """As fast as it can, and killed for its memory; `make demo` has the slow one too."""
+        prometheus = self.tool("prometheus") + "/prometheus"
+        for variant in ("fast", "limited"):
+            with self.subTest(variant=variant):
+                result = subprocess.run([str(ROOT / "deploy/demo/run"), "--variant", variant], capture_output=True,
+                                        text=True, stdin=subprocess.DEVNULL, check=False, timeout=400,
+                                        env={**os.environ, "BUILD": str(BUILD), "PROMETHEUS": prometheus})
+                if f"SKIP {variant}" in result.stdout:
+                    self.skipTest("no memory cgroup can be made here")
+                self.assertEqual(result.returncode, 0, result.stdout[-3000:] + result.stderr[-1000:])
+                self.assertIn(f"PASS {variant}", result.stdout)
+                self.assertIn("an alert fires", result.stdout)
 
     def grpcurl(self, *arguments):
         command = [self.tool("grpcurl"), "-plaintext", "-unix", *arguments]

@@ -130,6 +130,14 @@ std::vector<std::string> HistoryLines(const v1::RecursionEvent& event, size_t li
   return lines;
 }
 
+// Then the root has been shown.
+bool EndsWithRoot(const v1::RecursionEvent& event) {
+  if (event.root().empty() || event.entry_size() < event.root_size()) return event.root().empty();
+  const v1::CodeFrame& last = event.entry(event.entry_size() - 1);
+  const v1::CodeFrame& root = event.root(event.root_size() - 1);
+  return last.name() == root.name() && last.line() == root.line();
+}
+
 }  // namespace
 
 std::vector<std::string> RecursionScreen(const v1::RecursionEvent& event, WallTime now, bool wide) {
@@ -141,7 +149,7 @@ std::vector<std::string> RecursionScreen(const v1::RecursionEvent& event, WallTi
                                      FormatCount(event.occurrences(), "occurrence")));
   sheet.Add("cycle", FrameLines(event.cycle(), limit));
   sheet.Add("called by", FrameLines(event.entry(), limit));
-  sheet.Add("root", FrameLines(event.root(), limit));
+  if (!EndsWithRoot(event)) sheet.Add("root", FrameLines(event.root(), limit));
   sheet.Add("in", ContainerLine(event.container()));
   sheet.Add("thread", ThreadText(event));
   sheet.Add("stack", StackLine(event));
