@@ -3,15 +3,12 @@
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
-#include <pthread.h>
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <functional>
 #include <thread>
 
+#include "children.h"
 #include "kernel/features.h"
 
 namespace profd {
@@ -57,38 +54,6 @@ int CycleA(uint64_t more) {
   const int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
   while (!never && read(fd, buffer, sizeof(buffer)) > 0) {}
 }
-
-/// A forked process that runs `body` on a thread with a stack of `stack_bytes`.
-class Child {
- public:
-  Child(std::function<void()> body, size_t stack_bytes) {
-    pid_ = fork();
-    if (pid_ != 0) return;
-    void* stack =
-        mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstack(&attributes, stack, stack_bytes);
-    pthread_t thread;
-    pthread_create(
-        &thread, &attributes,
-        [](void* context) -> void* {
-          (*static_cast<std::function<void()>*>(context))();
-          return nullptr;
-        },
-        &body);
-    pthread_join(thread, nullptr);
-    _exit(0);
-  }
-  ~Child() {
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-  }
-  uint32_t pid() const { return static_cast<uint32_t>(pid_); }
-
- private:
-  pid_t pid_;
-};
 
 struct Sampled {
   RawInterval interval;
