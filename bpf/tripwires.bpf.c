@@ -6,6 +6,7 @@
 #include "lib/reading.h"
 #include "lib/stats.h"
 #include "lib/user_stack.h"
+#include "unwind/repeat.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -21,7 +22,7 @@ const volatile bool has_exclusions = false;
 
 #define LOOKS_PER_WINDOW 64  // of one process: more say nothing new, and cost
 #define LOOK_WINDOW_NS 100000000ull
-#define LEAST_FRAMES 16  // a growth with fewer is of large frames: not yet a recursion
+#define LEAST_FRAMES 12  // fewer are of large frames, or no recursion
 
 #define SIGBUS 7
 #define SIGSEGV 11
@@ -157,7 +158,7 @@ static __always_inline bool read_go_stack(struct pt_regs* ctx, const struct prof
   if (locate(&scratch->go, binary, site, registers.ip)) {
     look(scratch, task, &scratch->go, &registers);
     sent = site == PROFD_SITE_FATAL_ERROR || scratch->user.record.fold_count ||
-           scratch->user.record.frame_count >= LEAST_FRAMES;
+           (scratch->user.record.frame_count >= LEAST_FRAMES && repeats_itself(&scratch->user));
   }
   if (sent) {
     scratch->reading.process = *id;

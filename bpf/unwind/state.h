@@ -23,6 +23,8 @@
 // stack.
 #define UNWIND_LARGEST_FRAME (8ull << 20)
 
+#define REPEAT_PROBES 4  // addresses of a short stack that are looked for in the rest of it
+
 enum unwind_end {
   UNWIND_GOING_ON = 0,
   UNWIND_ROOT,    // the chain ended as a chain ends: saved frame pointer 0
@@ -76,6 +78,8 @@ struct unwind_state {
   __u64 sampled_frames, sampled_bytes;
   __u32 recurring;  // frames that occur again further up
   __u32 recursion_first;
+  __u64 repeat_of[REPEAT_PROBES];  // some addresses of a short stack, and how often each stands there
+  __u32 repeat_count[REPEAT_PROBES];
 
   __u64 frame_at[UNWIND_FRAMES];  // address of each frame's record
   __u64 chunk[UNWIND_CHUNK_WORDS];

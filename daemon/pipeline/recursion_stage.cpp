@@ -80,7 +80,9 @@ absl::StatusOr<std::unique_ptr<RecursionStage>> RecursionStage::Start(const Recu
     return parts.proc_fs->ReadLink(fmt::format("{}/exe", process.pid)).ok();
   };
   stage->detector_.Restore(parts.outlet->loaded(), lives, parts.clock->Wall());
+  stage->changed_ = true;
   stage->Publish(parts.clock->Boot());
+  stage->ShowEvents();
   stage->thread_ = std::jthread([self = stage.get()](std::stop_token stop) { self->Run(stop); });
   return stage;
 }
@@ -118,6 +120,7 @@ void RecursionStage::Run(std::stop_token stop) {
       detector_.OnTime(now, parts_.clock->Wall());
     }
     Publish(now);
+    ShowEvents();
     FollowSuspects(now);
     busy = !suspects_.empty();
   }
@@ -142,7 +145,9 @@ void RecursionStage::Handle(StackReading raw) {
   handled = raw.time;
   if (handled_.size() > kMostRemembered) handled_.clear();
 
-  RecursionReading reading = Convert(raw, false);
+  const Resolver::Addresses resolved = parts_.resolver->ResolveNow(raw.process, raw.thread_name, raw.stack.frames);
+  if (!IsBelievable(raw, resolved)) return;
+  RecursionReading reading = Convert(raw, resolved, false);
   const bool names_wanted = detector_.OnReading(reading);
   if (!names_wanted || unnamed_.size() >= kMostUnnamed) return;
   // The newest of a stack is enough: its functions are the same.
@@ -154,8 +159,16 @@ void RecursionStage::Handle(StackReading raw) {
   unnamed_.push_back({.raw = std::move(raw), .told = std::move(reading), .since = now, .next = now + kAskAgain});
 }
 
-RecursionReading RecursionStage::Convert(const StackReading& raw, bool last_try) {
-  const Resolver::Addresses resolved = parts_.resolver->ResolveNow(raw.process, raw.thread_name, raw.stack.frames);
+// The bounds of a goroutine's stack are known only where the goroutine is: of a Go program's other stacks, and of a
+// program of which it is not known yet what it is, nothing can be said before its end.
+bool RecursionStage::IsBelievable(const StackReading& raw, const Resolver::Addresses& resolved) const {
+  if (raw.goroutine != 0 || raw.trigger == RecursionTrigger::kFatalSignal) return true;
+  if (!resolved.executable) return false;
+  const std::string runtime = parts_.symbolizer->StateOf(*resolved.executable).runtime;
+  return !runtime.empty() && !runtime.starts_with("go");
+}
+
+RecursionReading RecursionStage::Convert(const StackReading& raw, const Resolver::Addresses& resolved, bool last_try) {
   const auto symbolized = parts_.symbolizer->Symbolize(resolved.process, resolved.addresses, Symbolizer::Patience(0));
   RecursionReading reading{.process = resolved.process.process,
                            .tid = raw.tid,
@@ -184,7 +197,9 @@ void RecursionStage::AskForNames(BootTime now) {
     }
     it->next = now + kAskAgain;
     const bool last_try = now - it->since > kGiveUp;
-    const RecursionReading named = Convert(it->raw, last_try);
+    const StackReading& raw = it->raw;
+    const auto resolved = parts_.resolver->ResolveNow(raw.process, raw.thread_name, raw.stack.frames);
+    const RecursionReading named = Convert(raw, resolved, last_try);
     if (!named.stack.Named()) {
       ++it;
       continue;
@@ -243,6 +258,12 @@ void RecursionStage::Publish(BootTime now) {
     parts_.on_change(change);
   }
   for (const std::string& id : removed) parts_.outlet->Remove(id);
+  changed_ = true;
+}
+
+// For those who ask. Once for all that a wake-up brought: it is a copy of everything.
+void RecursionStage::ShowEvents() {
+  if (!std::exchange(changed_, false)) return;
   std::vector<RecursionEvent> events = detector_.Events();
   std::lock_guard lock(events_mutex_);
   events_.swap(events);

@@ -64,10 +64,12 @@ class RecursionStage {
   void HandleReadings();
   void HandleEnds();
   void Handle(StackReading raw);
-  RecursionReading Convert(const StackReading& raw, bool last_try);
+  bool IsBelievable(const StackReading& raw, const Resolver::Addresses& resolved) const;
+  RecursionReading Convert(const StackReading& raw, const Resolver::Addresses& resolved, bool last_try);
   void AskForNames(BootTime now);
   std::optional<MemoryRoom> RoomOf(uint32_t pid, BootTime now);
   void Publish(BootTime now);
+  void ShowEvents();
   void FollowSuspects(BootTime now);
 
   const RecursionParts parts_;
@@ -77,6 +79,7 @@ class RecursionStage {
   std::map<std::pair<uint32_t, uint64_t>, BootTime> handled_;                 // by pid and goroutine or thread
   std::set<ProcessId> suspects_;
   BootTime last_time_{};
+  bool changed_ = false;  // since ShowEvents()
 
   UniqueFd epoll_, wakeup_;
   std::mutex ends_mutex_;

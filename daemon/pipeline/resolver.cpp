@@ -176,6 +176,7 @@ Resolver::Addresses Resolver::ResolveNow(const ProcessId& id, std::string_view c
     resolved.process = table_.Details(id);
   }
   resolved.addresses = table_.Resolve(id, addresses);
+  resolved.executable = table_.ExecutableFile(id);
   return resolved;
 }
 

@@ -51,7 +51,8 @@ class Resolver {
 
   struct Addresses {
     ProcessDetails process;
-    std::vector<ResolvedAddress> addresses;  ///< as many as asked for
+    std::shared_ptr<const MappedFile> executable;  ///< null: not known
+    std::vector<ResolvedAddress> addresses;        ///< as many as asked for
   };
   /// For those who cannot wait for Resolve(): by what is known now.
   Addresses ResolveNow(const ProcessId& id, std::string_view comm, std::span<const uint64_t> addresses);

@@ -48,6 +48,16 @@ class Honest(DaemonCase):
                 program.stop()
                 self.assertNotIn("projected", [event["grade"] for event in self.run_honest(command)])
 
+    def test_programs_whose_frame_pointers_lie(self):
+        for mode in ("loop", "unmapped", "device", "deep", "changing"):
+            with self.subTest(mode=mode):
+                program = self.use(target("liar", mode))
+                pid = program.event("ready")["pid"]
+                profile = self.daemon.record(pid, 3)
+                self.assertGreater(profile.total(), 20, "it was hardly sampled")
+                self.assertFalse([event for event in self.stories({pid}) if event["grade"] != "observed"], mode)
+                program.stop()
+
     def test_compilers(self):
         """gcc on deeply nested code, its linker, and Go's compiler and linker on a large module."""
         with tempfile.TemporaryDirectory() as folder:

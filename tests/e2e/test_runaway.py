@@ -120,6 +120,18 @@ class GoRunaway(WatchCase):
         self.told_before(events, died, "projected")
         self.assertLessEqual(len({event["id"] for _, event in events}), 2, "one story, and one while it had no names")
 
+    def test_ten_thousand_goroutines_are_one_story(self):
+        binary = build_go("runaway")
+        with memory_cgroup(4 << 30) as procs:
+            if procs is None:
+                self.skipTest("no memory cgroup can be made here")
+            run = f"exec {binary} fifty --goroutines 10000 --max-stack {256 << 10} --after {AFTER}"
+            _, _, died, events = self.run_to_death(["sh", "-c", f"echo $$ > {procs}; {run}"])
+        self.told_before(events, died, "growing")
+        self.assertLessEqual(len({event["id"] for _, event in events}), 2, "one story, and one while it had no names")
+        self.assertLess(len(events), 200, "a flood of events")
+        self.assertLess(self.daemon.json("status")["rss_bytes"], 80 << 20)
+
     def test_the_oom_killer_is_named(self):
         binary = build_go("runaway")
         with memory_cgroup(256 << 20) as procs:
