@@ -54,6 +54,13 @@ void LogRecursion(const RecursionChange& change) {
       event.depth, event.cycle.empty() ? "?" : ToPrintable(event.cycle.front().name), ToPrintable(event.reason));
 }
 
+DetectorOptions DetectorOptionsOf(const Config& config) {
+  return {.growing_doublings = config.recursion_growing_doublings,
+          .growing_rises = config.recursion_growing_rises,
+          .projected_share = config.recursion_projected_percent / 100,
+          .horizon = std::chrono::seconds(config.recursion_horizon_seconds)};
+}
+
 void LogProbes(const ProbedBinary& binary) {
   spdlog::debug("probes of {} ({}): {}", ToPrintable(binary.path), binary.version, binary.state);
 }
@@ -179,7 +186,9 @@ class Daemon::Impl {
   }
 
   absl::Status StartTripwires() {
-    ASSIGN_OR_RETURN(tripwires_, Tripwires::Create({.has_exclusions = !config_.exclude.empty()}, *sampler_));
+    ASSIGN_OR_RETURN(
+        tripwires_,
+        Tripwires::Create({.has_exclusions = !config_.exclude.empty(), .suspect_hz = config_.suspect_hz}, *sampler_));
     const double budget = config_.map_probe_budget / 100;
     probes_ = std::make_unique<ProbeKeeper>(
         tripwires_.get(), [this](const ProcessId& process) { return ReadCpuTime(proc_fs_, process); }, budget,
@@ -192,6 +201,7 @@ class Daemon::Impl {
                                                         .outlet = outlet_.get(),
                                                         .proc_fs = &proc_fs_,
                                                         .clock = &clock_,
+                                                        .options = DetectorOptionsOf(config_),
                                                         .on_change =
                                                             [this](const RecursionChange& change) {
                                                               metrics_->OnRecursion(change.event);

@@ -21,7 +21,12 @@ struct Config {
   bool map_probes = true;
   double map_probe_budget = 1.0;  ///< percent of a process's own CPU time
   bool map_key_text = false;
-  std::vector<std::string> exclude;  ///< selectors: command=X, container=X, namespace=X
+  uint32_t recursion_growing_doublings = 3;  ///< of a stack, that make a recursion "growing"
+  uint32_t recursion_growing_rises = 4;      ///< or so many readings in a row, each deeper than the one before
+  double recursion_projected_percent = 25;   ///< of its limit that a growing stack has in use to be "projected"
+  uint32_t recursion_horizon_seconds = 600;  ///< an overflow farther away than that is not projected
+  uint32_t suspect_hz = 99;                  ///< ticks a second on each CPU for processes that recurse; 10 to 1000
+  std::vector<std::string> exclude;          ///< selectors: command=X, container=X, namespace=X
   bool grpc_reflection = false;
   std::string log_level = "info";   ///< trace debug info warn error
   std::string log_format = "text";  ///< text json

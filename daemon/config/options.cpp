@@ -69,7 +69,7 @@ constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
 constexpr std::string_view kOnOff = "on or off";
 constexpr std::string_view kAbsolute = "an absolute path";
 
-const std::array<Option, 14> kOptions{{
+const std::array<Option, 19> kOptions{{
     {"socket", "PATH", "unix socket of the API", "an absolute path of at most 107 bytes",
      Option::Text{&Config::socket, SocketPath}},
     {"socket_group", "NAME", "group that may use the socket", "the name of a group",
@@ -88,6 +88,17 @@ const std::array<Option, 14> kOptions{{
     {"map_probe_budget", "PERCENT", "share of a process's own CPU time that probes may cost it",
      "a percentage from 0 to 100", Option::Percent{&Config::map_probe_budget, 0, 100}},
     {"map_key_text", "", "show map keys as text, not only as hashes", kOnOff, Option::Switch{&Config::map_key_text}},
+    {"recursion_growing_doublings", "N", "doublings of a stack that make its recursion 'growing'",
+     "a whole number from 2 to 20", Option::Number{&Config::recursion_growing_doublings, 2, 20}},
+    {"recursion_growing_rises", "N", "or looks in a row at which it was deeper each time",
+     "a whole number from 3 to 100", Option::Number{&Config::recursion_growing_rises, 3, 100}},
+    {"recursion_projected_percent", "PERCENT",
+     "share of its limit from which a growing stack is 'projected' to overflow", "a percentage from 5 to 95",
+     Option::Percent{&Config::recursion_projected_percent, 5, 95}},
+    {"recursion_horizon_seconds", "N", "an overflow farther away than that is not 'projected'",
+     "a whole number from 10 to 86400", Option::Number{&Config::recursion_horizon_seconds, 10, 86400}},
+    {"suspect_hz", "N", "looks a second on each CPU at processes that recurse", "a whole number from 10 to 1000",
+     Option::Number{&Config::suspect_hz, 10, 1000}},
     {"exclude", "SELECTOR", "processes to leave alone; may be given several times, replaces the list of the file",
      "command=X, container=X or namespace=X", Option::List{&Config::exclude, Selector}},
     {"grpc_reflection", "", "let gRPC clients list the service", kOnOff, Option::Switch{&Config::grpc_reflection}},

@@ -31,6 +31,7 @@ struct RecursionParts {
   RecursionOutlet* outlet = nullptr;
   const ProcFs* proc_fs = nullptr;
   const Clock* clock = nullptr;
+  DetectorOptions options;
   std::function<void(const RecursionChange&)> on_change;  ///< from its thread
   std::function<void(const absl::Status&)> on_error;
 };
@@ -57,7 +58,7 @@ class RecursionStage {
     BootTime since{}, next{};
   };
 
-  explicit RecursionStage(const RecursionParts& parts) : parts_(parts) {}
+  explicit RecursionStage(const RecursionParts& parts) : parts_(parts), detector_(parts.options) {}
   void Run(std::stop_token stop);
   void Wait(bool busy);
   void Wake();

@@ -210,7 +210,68 @@ def bench_go(fixture, report, rounds):
                     200 if addresses <= 1024 else None)
 
 
-BENCHMARKS = {"sampler": bench_sampler, "target-loss": bench_target_loss, "daemon": bench_daemon, "go": bench_go}
+def served_per_cpu_second(server, seconds):
+    """Requests for each second of the server's own CPU time, in the next while."""
+    while not server.lines.empty():
+        server.lines.get()
+    first = server.event("progress")
+    time.sleep(seconds)
+    last = first
+    while not server.lines.empty():
+        line = server.lines.get()
+        if line and line.get("event") == "progress":
+            last = line
+    return (last["served"] - first["served"]) / (last["cpu_ns"] - first["cpu_ns"]) * 1e9
+
+
+def bench_growth(fixture, report, rounds):
+    """What the probe at stack growth costs an HTTP server, with and without in turns; and a program that does nothing
+    else than let stacks grow, with its meter."""
+    daemon = fixture.Daemon().start()
+    try:
+        server = fixture.go_target("server", "--seconds", "600", "--clients", str(CPUS))
+        server.event("ready")
+        time.sleep(3)
+        losses, noise = [], []
+        for _ in range(4 * rounds):
+            speed = []
+            for state in ("off", "on", "off"):
+                daemon.profctl("probes", state)
+                time.sleep(0.3)
+                speed.append(served_per_cpu_second(server, 2))
+            without = (speed[0] + speed[2]) / 2
+            losses.append(100 * (1 - speed[1] / without))
+            noise.append(100 * abs(speed[0] - speed[2]) / without)
+        server.stop()
+        report.line("work lost by an HTTP server to the growth probe", statistics.median(losses), "%", 1,
+                    f"without, two turns differ by {statistics.median(noise):.2f} %")
+        binary = fixture.build_go("churn")
+        lost, told = [], []
+        for _ in range(rounds):
+            speeds = {}
+            for state in ("off", "on"):
+                daemon.profctl("probes", state)
+                churn = fixture.Target([binary, 15])
+                done = churn.event("done", seconds=60)
+                churn.stop()
+                speeds[state] = done["tasks"] / done["cpu_ns"]
+            lost.append(100 * (1 - speeds["on"] / speeds["off"]))
+            binaries = daemon.json("status")["probes"]["binaries"]
+            cost = max((one["cost_ns"] for one in binaries if one["path"] == str(binary)), default=0)
+            told.append(100 * cost / done["cpu_ns"])
+        report.line("work lost by a program that grows stacks all the time", statistics.median(lost), "%", None,
+                    f"of which profd accounts for {statistics.median(told):.2f} %")
+    finally:
+        stop_daemon(daemon)
+
+
+BENCHMARKS = {
+    "growth": bench_growth,
+    "sampler": bench_sampler,
+    "target-loss": bench_target_loss,
+    "daemon": bench_daemon,
+    "go": bench_go,
+}
 
 
 def main():

@@ -149,7 +149,8 @@ class GoRunaway(WatchCase):
 class NativeRunaway(WatchCase):
     def test_a_fault_at_the_end_of_the_stack_tells_all(self):
         for name, shape in (("runaway_c", "direct"), ("runaway_c", "mutual"), ("runaway_c", "cycle3"),
-                            ("runaway_c", "thread"), ("runaway_cpp", "direct"), ("runaway_cpp", "thread")):
+                            ("runaway_c", "thread"), ("runaway_cpp", "direct"), ("runaway_cpp", "thread"),
+                            ("runaway_rust", "direct"), ("runaway_rust", "mutual")):
             with self.subTest(name=name, shape=shape):
                 program = target(name, shape, "--after", 1)
                 command = program.command

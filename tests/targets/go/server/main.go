@@ -1,5 +1,5 @@
 // Command server is an ordinary HTTP+JSON service under a load of its own making: no recursion, many maps, goroutines
-// that come and go. It prints its address and, at the end, how many requests it served.
+// that come and go. It prints its address, its progress and, at the end, how many requests it served.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -50,6 +51,17 @@ func load(url string, deadline time.Time, done chan<- struct{}) {
 	done <- struct{}{}
 }
 
+// progress prints, ten times a second, how many requests were served and what CPU time that took.
+func progress() {
+	for {
+		time.Sleep(100 * time.Millisecond)
+		var used syscall.Rusage
+		syscall.Getrusage(syscall.RUSAGE_SELF, &used)
+		fmt.Printf(`{"event":"progress","served":%d,"cpu_ns":%d}`+"\n", atomic.LoadInt64(&served),
+			used.Utime.Nano()+used.Stime.Nano())
+	}
+}
+
 func main() {
 	seconds := flag.Float64("seconds", 60, "how long to serve")
 	clients := flag.Int("clients", 2, "clients of the load")
@@ -69,6 +81,7 @@ func main() {
 	for i := 0; i < *clients; i++ {
 		go load("http://"+listener.Addr().String()+"/order", deadline, done)
 	}
+	go progress()
 	for i := 0; i < *clients; i++ {
 		<-done
 	}
