@@ -92,6 +92,10 @@ static __always_inline void look(struct scratch* scratch, struct task_struct* ta
   unwind_user(&scratch->user, task, go, registers);
 }
 
+static __always_inline bool is_recursion(struct unwind_state* s) {
+  return s->record.fold_count || (s->record.frame_count >= LEAST_FRAMES && repeats_itself(s));
+}
+
 // Probes in Go programs.
 
 static __always_inline void send_cost(const struct profd_process_id* id, __u64 binary,
@@ -157,8 +161,7 @@ static __always_inline bool read_go_stack(struct pt_regs* ctx, const struct prof
   bool sent = false;
   if (locate(&scratch->go, binary, site, registers.ip)) {
     look(scratch, task, &scratch->go, &registers);
-    sent = site == PROFD_SITE_FATAL_ERROR || scratch->user.record.fold_count ||
-           (scratch->user.record.frame_count >= LEAST_FRAMES && repeats_itself(&scratch->user));
+    sent = site == PROFD_SITE_FATAL_ERROR || is_recursion(&scratch->user);
   }
   if (sent) {
     scratch->reading.process = *id;
@@ -227,6 +230,10 @@ int fatal_signal(struct bpf_raw_tracepoint_args* ctx) {
   struct profd_process_id id;
   current_process_id(task, &id);
   if (is_excluded(&id)) return 0;
+  // 0: the default, which is death. A handler may go on: runtimes that use faults in their normal work have many.
+  bool deadly = BPF_CORE_READ(task, sighand, action[signal - 1].sa.sa_handler) == NULL;
+  struct profd_probe_meter* meter = meter_of(&id);
+  if (!deadly && (!meter || !take_look(meter, began_ns))) return 0;
   struct scratch* scratch = take_scratch();
   if (!scratch) return 0;
   struct pt_regs___kernel* saved = (void*)bpf_task_pt_regs(task);
@@ -237,11 +244,10 @@ int fatal_signal(struct bpf_raw_tracepoint_args* ctx) {
   scratch->user.sp = registers.sp;
   find_full_stack(&scratch->user, task, registers.bp);
   unwind_user(&scratch->user, task, NULL, &registers);
-  bool sent = scratch->user.record.fold_count != 0;
+  bool sent = is_recursion(&scratch->user);
   if (sent) {
     scratch->reading.process = id;
-    // 0: the default, which is death. A handler may go on, as that of a Java VM does.
-    scratch->reading.fatal = BPF_CORE_READ(task, sighand, action[signal - 1].sa.sa_handler) == NULL;
+    scratch->reading.fatal = deadly;
     describe_reading(&scratch->reading, &scratch->user, task, NULL, PROFD_TRIGGER_FATAL_SIGNAL);
     send_reading(&scratch->reading, &scratch->user);
   }
@@ -255,7 +261,10 @@ SEC("raw_tp/mark_victim")
 int oom_kill(struct bpf_raw_tracepoint_args* ctx) {
   __u64 began_ns = bpf_ktime_get_ns();
   struct profd_process_record* record = bpf_ringbuf_reserve(&readings, sizeof(*record), 0);
-  if (!record) return 0;
+  if (!record) {
+    count_lost_reading();
+    return 0;
+  }
   __builtin_memset(record, 0, sizeof(*record));
   record->header.kind = PROFD_RECORD_OOM_KILL;
   record->header.time_ns = bpf_ktime_get_boot_ns();

@@ -46,7 +46,7 @@ void LogError(const absl::Status& status) { spdlog::warn("{}", Message(status));
 
 void LogRecursion(const RecursionChange& change) {
   const RecursionEvent& event = change.event;
-  if (!change.transition || event.grade < RecursionGrade::kGrowing) return;
+  if (!change.transition || change.passing || event.grade < RecursionGrade::kGrowing) return;
   const bool alarm = event.grade >= RecursionGrade::kProjected && event.state != RecursionState::kEnded;
   spdlog::log(
       alarm ? spdlog::level::warn : spdlog::level::info, "recursion {} of {} (pid {}) {}, {}: {} frames deep in {}; {}",
@@ -146,26 +146,22 @@ class Daemon::Impl {
                                                 .hardware_cycles = config_.hardware_cycles,
                                                 .has_exclusions = !exclusions.empty(),
                                                 .longest_interval = Collector::kInterval}));
-    ASSIGN_OR_RETURN(pipeline_, Pipeline::Start({.sample_hz = config_.sample_hz, .exclusions = exclusions},
-                                                {.sampler = sampler_.get(),
-                                                 .monitor = monitor_.get(),
-                                                 .proc_fs = &proc_fs_,
-                                                 .symbolizer = symbolizer_.get(),
-                                                 .store = store_.get(),
-                                                 .clock = &clock_,
-                                                 .on_segment =
-                                                     [this](const Segment& segment) {
-                                                       metrics_->OnSegment(segment);
-                                                       losses_.OnSegment(segment);
-                                                     },
-                                                 .on_error = LogError,
-                                                 .on_go = [this](GoProgram program) { ConsiderProbes(program); },
-                                                 .on_process_event =
-                                                     [this](const ProcessEvent& event) {
-                                                       if (RecursionStage* stage = stage_.load()) {
-                                                         stage->OnProcessEvent(event);
-                                                       }
-                                                     }}));
+    ASSIGN_OR_RETURN(
+        pipeline_, Pipeline::Start({.sample_hz = config_.sample_hz, .exclusions = exclusions},
+                                   {.sampler = sampler_.get(),
+                                    .monitor = monitor_.get(),
+                                    .proc_fs = &proc_fs_,
+                                    .symbolizer = symbolizer_.get(),
+                                    .store = store_.get(),
+                                    .clock = &clock_,
+                                    .on_segment =
+                                        [this](const Segment& segment) {
+                                          metrics_->OnSegment(segment);
+                                          losses_.OnSegment(segment);
+                                        },
+                                    .on_error = LogError,
+                                    .on_go = [this](GoProgram program) { ConsiderProbes(program); },
+                                    .on_process_event = [this](const ProcessEvent& event) { OnProcessEvent(event); }}));
     outlet_ = std::make_unique<RecursionOutlet>(OpenEvents(), LogError);
     backend_->Attach({.pipeline = pipeline_.get(),
                       .sampler = sampler_.get(),
@@ -176,13 +172,23 @@ class Daemon::Impl {
     return absl::OkStatus();
   }
 
+  void OnProcessEvent(const ProcessEvent& event) {
+    if (RecursionStage* stage = stage_.load()) stage->OnProcessEvent(event);
+    ProbeKeeper* keeper = keeper_.load();
+    if (keeper == nullptr) return;
+    ProcessId ended = event.process;
+    if (event.kind == ProcessEvent::Kind::kExec) ended.exec_id -= 1;
+    if (event.kind == ProcessEvent::Kind::kExit || event.kind == ProcessEvent::Kind::kExec) keeper->OnEnd(ended);
+  }
+
   void ConsiderProbes(GoProgram& program) {
     ProbeKeeper* keeper = keeper_.load();
     if (!program.fd || keeper == nullptr) return;  // DiscoverGo() comes back to it
     keeper->Consider({.file = program.file,
                       .path = std::move(program.path),
                       .fd = std::move(program.fd),
-                      .facts = std::move(program.facts)});
+                      .facts = std::move(program.facts),
+                      .process = program.process});
   }
 
   absl::Status StartTripwires() {
@@ -192,22 +198,24 @@ class Daemon::Impl {
     const double budget = config_.map_probe_budget / 100;
     probes_ = std::make_unique<ProbeKeeper>(
         tripwires_.get(), [this](const ProcessId& process) { return ReadCpuTime(proc_fs_, process); }, budget,
-        config_.map_probes, LogProbes);
+        config_.map_probes, &clock_, LogProbes);
     keeper_ = probes_.get();
-    ASSIGN_OR_RETURN(recursion_, RecursionStage::Start({.tripwires = tripwires_.get(),
-                                                        .resolver = pipeline_->resolver(),
-                                                        .symbolizer = symbolizer_.get(),
-                                                        .probes = probes_.get(),
-                                                        .outlet = outlet_.get(),
-                                                        .proc_fs = &proc_fs_,
-                                                        .clock = &clock_,
-                                                        .options = DetectorOptionsOf(config_),
-                                                        .on_change =
-                                                            [this](const RecursionChange& change) {
-                                                              metrics_->OnRecursion(change.event);
-                                                              LogRecursion(change);
-                                                            },
-                                                        .on_error = LogError}));
+    ASSIGN_OR_RETURN(recursion_, RecursionStage::Start(
+                                     {.tripwires = tripwires_.get(),
+                                      .resolver = pipeline_->resolver(),
+                                      .symbolizer = symbolizer_.get(),
+                                      .probes = probes_.get(),
+                                      .outlet = outlet_.get(),
+                                      .proc_fs = &proc_fs_,
+                                      .clock = &clock_,
+                                      .options = DetectorOptionsOf(config_),
+                                      .on_change =
+                                          [this](const RecursionChange& change) {
+                                            if (!change.passing) metrics_->OnRecursion(change.event);
+                                            LogRecursion(change);
+                                          },
+                                      .on_removed = [this](const std::string& id) { metrics_->OnRecursionRemoved(id); },
+                                      .on_error = LogError}));
     stage_ = recursion_.get();
     backend_->AttachRecursion({.tripwires = tripwires_.get(), .probes = probes_.get(), .stage = recursion_.get()});
     pipeline_->DiscoverGo();

@@ -113,7 +113,7 @@ std::vector<ProcessListEntry> DaemonBackend::Processes() const {
 
 void DaemonBackend::ExplainMissingSymbols(std::vector<ProcessListEntry>& entries) const {
   for (ProcessListEntry& entry : entries) {
-    if (!entry.symbols.empty()) continue;
+    if (!entry.symbols.empty() && entry.symbols != "none") continue;
     const auto maps = proc_.Read(fmt::format("{}/maps", entry.process.pid), kMaxMapsBytes);
     if (!maps.ok() || !CodeHasNoFile(*maps)) continue;
     entry.symbols = "none: its code is in no file; it is packed (UPX) or was made at run time";
@@ -210,7 +210,7 @@ DaemonStatus DaemonBackend::Status() const {
   status.workers_cpu = CpuOf(RUSAGE_CHILDREN);
   AddOwnMemory(status);
   status.checks = checks_;
-  status.store_bytes = store_->bytes();
+  status.store_bytes = store_->bytes() + (ready() ? parts_.outlet->store_bytes() : 0);
   {
     const std::lock_guard lock(http_mutex_);
     status.http_address = http_address_;

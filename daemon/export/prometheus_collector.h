@@ -28,6 +28,8 @@ class PrometheusCollector final : public prometheus::Collectable {
 
   /// Each change of a recursion story.
   void OnRecursion(const RecursionEvent& event) { recursion_.Add(event); }
+  /// A story that is no more.
+  void OnRecursionRemoved(const std::string& id) { recursion_.Remove(id); }
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 

@@ -100,6 +100,11 @@ void RecursionMetrics::Add(const RecursionEvent& event) {
   if (Died(event)) entry.crashed_until = now + kHold;
 }
 
+void RecursionMetrics::Remove(const std::string& id) {
+  std::lock_guard lock(mutex_);
+  for (auto& [workload, entry] : entries_) entry.stories.erase(id);
+}
+
 RecursionMetrics::Gauges RecursionMetrics::GaugesOf(const Entry& entry, BootTime now) {
   Gauges gauges;
   for (const auto& [id, story] : entry.stories) {

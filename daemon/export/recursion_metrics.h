@@ -29,6 +29,8 @@ class RecursionMetrics {
 
   /// Each change of a story.
   void Add(const RecursionEvent& event);
+  /// There is no such story any more: it was another one, or is forgotten.
+  void Remove(const std::string& id);
 
   /// `known`: workloads with series, at 0, even where nothing has ever recursed. One that has is shown until an hour
   /// after its last change.

@@ -241,13 +241,12 @@ class BpfSampler final : public Sampler {
   absl::Status Set(bpf_map* map, const ProcessId& process, const void* value, size_t size,
                    std::atomic<uint64_t>& entries) {
     const profd_process_id key = ToKernel(process);
-    const int error = bpf_map__update_elem(map, &key, sizeof(key), value, size, BPF_NOEXIST);
-    if (error && error != -EEXIST) {
+    const int error = bpf_map__update_elem(map, &key, sizeof(key), value, size, BPF_ANY);
+    if (error) {
       return Error(absl::StatusCode::kResourceExhausted, "{} of pid {}: {}", bpf_map__name(map), key.tgid,
                    ErrnoText(error));
     }
-    // A probe may have been first with the same facts.
-    if (told_.insert(process).second || !error) ++entries;
+    if (told_.insert(process).second) ++entries;
     return absl::OkStatus();
   }
 

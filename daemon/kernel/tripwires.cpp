@@ -56,8 +56,12 @@ class BpfTripwires final : public Tripwires {
     const std::array<unsigned long, 1> offsets{site.offset};
     const std::array<__u64, 1> cookies{Cookie(0, PROFD_SITE_CALIBRATION)};
     ASSIGN_OR_RETURN(const std::vector<Link> links, AttachAt(site.file.get(), offsets, cookies));
-    const uint64_t before = ProgramTime();
+    const uint64_t before = ProgramTime(), hits = ProgramRuns();
     const auto took = RunCalibration();
+    if (ProgramRuns() - hits < kCalibrationHits) {
+      return Error(absl::StatusCode::kFailedPrecondition, "a probe in profd itself was hit {} times in {} calls",
+                   ProgramRuns() - hits, kCalibrationHits);
+    }
     const auto program = std::chrono::nanoseconds(ProgramTime() - before) / kCalibrationHits;
     trap_cost_ = std::max(took - program, std::chrono::nanoseconds(0));
     return absl::OkStatus();
@@ -85,15 +89,18 @@ class BpfTripwires final : public Tripwires {
         return Error(absl::StatusCode::kResourceExhausted, "no room for pid {} among the suspects", key.tgid);
       }
     }
-    const bool tick = !suspects.empty(), ticked = !suspects_.empty();
     suspects_ = suspects;
-    if (tick == ticked) return absl::OkStatus();
+    // Each time: a CPU may have come or gone.
+    const bool tick = !suspects.empty();
     if (tick) RETURN_IF_ERROR(OpenTicks());
+    if (tick == ticking_ && !opened_) return absl::OkStatus();
     for (const auto& [cpu, fd] : ticks_) {
-      if (ioctl(fd.get(), tick ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE, 0)) {
+      if (ioctl(fd.get(), tick ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE, 0) && errno != ENODEV) {
         return Error(absl::StatusCode::kInternal, "the suspects' tick of CPU {}: {}", cpu, ErrnoText(errno));
       }
     }
+    ticking_ = tick;
+    opened_ = false;
     return absl::OkStatus();
   }
 
@@ -106,10 +113,11 @@ class BpfTripwires final : public Tripwires {
     std::vector<unsigned long> offsets{sites.fatal_error};
     std::vector<__u64> cookies{Cookie(binary, PROFD_SITE_FATAL_ERROR)};
     known.probe_at[PROFD_SITE_FATAL_ERROR] = sites.fatal_error - facts.text_offset;
-    if (sites.stack_growth) {
-      offsets.push_back(*sites.stack_growth);
+    // Also where the probe goes: until it is gone it is hit.
+    known.probe_at[PROFD_SITE_STACK_GROWTH] = sites.stack_growth - facts.text_offset;
+    if (sites.with_growth) {
+      offsets.push_back(sites.stack_growth);
       cookies.push_back(Cookie(binary, PROFD_SITE_STACK_GROWTH));
-      known.probe_at[PROFD_SITE_STACK_GROWTH] = *sites.stack_growth - facts.text_offset;
     }
     if (int error = bpf_map__update_elem(skeleton_->maps.go_binaries, &binary, sizeof(binary), &known, sizeof(known),
                                          BPF_ANY)) {
@@ -118,7 +126,10 @@ class BpfTripwires final : public Tripwires {
     auto links = AttachAt(fd, offsets, cookies);
     // The old ones stand until the new ones do: nothing is missed in between, and hits twice cost little.
     links_.erase(binary);
-    if (!links.ok()) return links.status();
+    if (!links.ok()) {
+      bpf_map__delete_elem(skeleton_->maps.go_binaries, &binary, sizeof(binary), 0);
+      return links.status();
+    }
     links_[binary] = *std::move(links);
     return absl::OkStatus();
   }
@@ -158,9 +169,11 @@ class BpfTripwires final : public Tripwires {
     return 0;
   }
 
-  uint64_t ProgramTime() const {
+  uint64_t ProgramTime() const { return SumOfProbe(&profd_program_stats::total_ns); }
+  uint64_t ProgramRuns() const { return SumOfProbe(&profd_program_stats::runs); }
+  uint64_t SumOfProbe(__u64 profd_program_stats::*field) const {
     uint64_t total = 0;
-    for (const auto& part : ReadPerCpu<profd_program_stats>(skeleton_->maps.program_stats, 0)) total += part.total_ns;
+    for (const auto& part : ReadPerCpu<profd_program_stats>(skeleton_->maps.program_stats, 0)) total += part.*field;
     return total;
   }
 
@@ -195,6 +208,7 @@ class BpfTripwires final : public Tripwires {
         return Error(absl::StatusCode::kFailedPrecondition, "the suspects' tick of CPU {}: {}", cpu, ErrnoText(errno));
       }
       ticks_.emplace(cpu, std::move(tick));
+      opened_ = true;
     }
     return absl::OkStatus();
   }
@@ -207,6 +221,7 @@ class BpfTripwires final : public Tripwires {
   TripwireRecords* out_ = nullptr;              // while it reads
   std::set<ProcessId> suspects_;
   std::map<int, UniqueFd> ticks_;
+  bool ticking_ = false, opened_ = false;  // they run; there are new ones that do not yet
   Link fatal_signal_, oom_kill_;
   std::map<uint32_t, std::vector<Link>> links_;  // by binary
   std::chrono::nanoseconds trap_cost_{};

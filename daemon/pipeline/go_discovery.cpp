@@ -38,15 +38,22 @@ void GoDiscovery::Begin(const std::vector<ProcessId>& running) {
 void GoDiscovery::OnExec(const ProcessId& process, BootTime time) {
   std::lock_guard lock(mutex_);
   if (waiting_.size() >= kMostWaiting) return;  // a tick finds it
-  waiting_.push_back({.process = process, .due = time + kLeastAge});
-  if (waiting_.size() == 1) wake_.notify_one();
+  Insert({.process = process, .due = time + kLeastAge});
+}
+
+// With the lock held.
+void GoDiscovery::Insert(Candidate candidate) {
+  const auto place = std::ranges::upper_bound(waiting_, candidate.due, {}, &Candidate::due);
+  const bool first = place == waiting_.begin();
+  waiting_.insert(place, candidate);
+  if (first) wake_.notify_one();
 }
 
 void GoDiscovery::Look(Candidate candidate) {
   const auto known = resolver_->ProgramOf(candidate.process);
   if (!known || known->details.exited || known->excluded) return;
   absl::StatusOr<GoProgram> program =
-      known->text ? AskAboutGo(*symbolizer_, candidate.process, known->details, *known->text, Symbolizer::kPatient)
+      known->text ? AskAboutGo(*symbolizer_, candidate.process, known->details, *known->text, kPatience)
                   : Error(absl::StatusCode::kUnavailable, "its text is not known yet");
   if (program.ok()) {
     on_go_(*std::move(program));
@@ -55,8 +62,7 @@ void GoDiscovery::Look(Candidate candidate) {
   if (!absl::IsUnavailable(program.status()) || ++candidate.tries >= kMostTries) return;
   candidate.due = clock_->Boot() + kLeastAge * (1 << candidate.tries);
   std::lock_guard lock(mutex_);
-  const auto place = std::ranges::upper_bound(waiting_, candidate.due, {}, &Candidate::due);
-  waiting_.insert(place, candidate);
+  Insert(candidate);
 }
 
 void GoDiscovery::Run(std::stop_token stop) {
@@ -68,7 +74,7 @@ void GoDiscovery::Run(std::stop_token stop) {
       if (stop.stop_requested()) return;
       const BootTime now = clock_->Boot();
       if (waiting_.front().due > now) {
-        // Nobody comes who is due earlier: programs begin in the order of time.
+        // Who is due earlier wakes us, or comes a little late.
         wake_.wait_for(lock, stop, std::min<BootTime>(waiting_.front().due - now, kLeastAge), [] { return false; });
         continue;
       }

@@ -36,6 +36,7 @@ class GoDiscovery {
   static constexpr std::chrono::milliseconds kLeastAge{200};
   static constexpr size_t kMostWaiting = 4096;
   static constexpr int kMostTries = 4;
+  static constexpr Symbolizer::Patience kPatience{500};  ///< no file holds up the others for long
   struct Candidate {
     ProcessId process;
     BootTime due{};
@@ -43,6 +44,7 @@ class GoDiscovery {
   };
   void Run(std::stop_token stop);
   void Look(Candidate candidate);
+  void Insert(Candidate candidate);
 
   Resolver* const resolver_;
   Symbolizer* const symbolizer_;

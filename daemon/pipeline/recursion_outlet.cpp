@@ -5,6 +5,9 @@ namespace {
 
 constexpr std::chrono::seconds kWriteGap{1};
 constexpr size_t kEventBytes = 4096;
+// The last word about a story has no later one that would be kept in its place.
+constexpr int kTries = 3;
+constexpr std::chrono::milliseconds kTryAgain{200};
 
 }  // namespace
 
@@ -40,7 +43,7 @@ void RecursionOutlet::Publish(const RecursionChange& change, BootTime now) {
   const RecursionEvent& event = change.event;
   const bool worth = event.grade > RecursionGrade::kObserved || event.state == RecursionState::kCrashed;
   BootTime& written = written_[event.id];
-  if (!store_ || !worth || (!change.transition && now - written < kWriteGap)) return;
+  if (!store_ || !worth || change.passing || (!change.transition && now - written < kWriteGap)) return;
   written = now;
   stored_.insert(event.id);
   if (!writes_.Push({.event = event}, kEventBytes)) written = {};  // its next change tries again
@@ -63,7 +66,12 @@ std::shared_ptr<void> RecursionOutlet::Watch(Sink sink) {
 
 void RecursionOutlet::RunWriter() {
   while (auto write = writes_.Pop()) {
-    const absl::Status status = write->remove ? store_->Remove(write->event.id) : store_->Put(write->event);
+    absl::Status status;
+    for (int tries = 0; tries < kTries; ++tries) {
+      if (tries > 0) std::this_thread::sleep_for(kTryAgain);
+      status = write->remove ? store_->Remove(write->event.id) : store_->Put(write->event);
+      if (status.ok()) break;
+    }
     if (!status.ok()) on_error_(Annotate(status, "keeping a recursion event"));
     store_bytes_ = store_->bytes();
   }

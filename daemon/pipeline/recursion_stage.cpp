@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "pipeline/shown_frames.h"
+#include "process/cpu_time.h"
 
 namespace profd {
 namespace {
@@ -17,7 +18,7 @@ constexpr std::chrono::milliseconds kTimeGap{100};
 constexpr std::chrono::milliseconds kRoomKept{20};
 // Names are asked for again after so long, and given up after so long: a worker that has to be started takes 20 ms, the
 // mappings of a process that has just begun up to 100.
-constexpr std::chrono::milliseconds kAskAgain{5};
+constexpr std::chrono::milliseconds kAskAgain{5}, kLongestWait{200};
 constexpr std::chrono::milliseconds kGiveUp{2000};
 constexpr size_t kMostUnnamed = 64;
 // Ticks of one stack that come closer together than that say nothing new.
@@ -77,7 +78,8 @@ absl::StatusOr<std::unique_ptr<RecursionStage>> RecursionStage::Start(const Recu
     }
   }
   const auto lives = [&parts](const Process& process) {
-    return parts.proc_fs->ReadLink(fmt::format("{}/exe", process.pid)).ok();
+    const ProcessId id{.tgid = process.pid, .exec_id = process.exec_id, .start_time_ns = process.start_time_ns};
+    return ReadCpuTime(*parts.proc_fs, id).has_value();  // of the process that began then
   };
   stage->detector_.Restore(parts.outlet->loaded(), lives, parts.clock->Wall());
   stage->changed_ = true;
@@ -143,6 +145,10 @@ void RecursionStage::Handle(StackReading raw) {
   BootTime& handled = handled_[key];
   if (IsTick(raw) && raw.time - handled < kTickGap) return;
   handled = raw.time;
+  {
+    std::lock_guard lock(ends_mutex_);
+    looked_at_.insert(raw.process.tgid);
+  }
   if (handled_.size() > kMostRemembered) handled_.clear();
 
   const Resolver::Addresses resolved = parts_.resolver->ResolveNow(raw.process, raw.thread_name, raw.stack.frames);
@@ -156,16 +162,18 @@ void RecursionStage::Handle(StackReading raw) {
   };
   if (std::ranges::any_of(unnamed_, same)) return;
   const BootTime now = parts_.clock->Boot();
-  unnamed_.push_back({.raw = std::move(raw), .told = std::move(reading), .since = now, .next = now + kAskAgain});
+  unnamed_.push_back(
+      {.raw = std::move(raw), .told = std::move(reading), .since = now, .next = now + kAskAgain, .wait = kAskAgain});
 }
 
 // The bounds of a goroutine's stack are known only where the goroutine is: of a Go program's other stacks, and of a
 // program of which it is not known yet what it is, nothing can be said before its end.
 bool RecursionStage::IsBelievable(const StackReading& raw, const Resolver::Addresses& resolved) const {
-  if (raw.goroutine != 0 || raw.trigger == RecursionTrigger::kFatalSignal) return true;
-  if (!resolved.executable) return false;
+  if (raw.goroutine != 0) return true;
+  const bool signal = raw.trigger == RecursionTrigger::kFatalSignal;
+  if (!resolved.executable) return signal;
   const std::string runtime = parts_.symbolizer->StateOf(*resolved.executable).runtime;
-  return !runtime.empty() && !runtime.starts_with("go");
+  return runtime.empty() ? signal : !runtime.starts_with("go");
 }
 
 RecursionReading RecursionStage::Convert(const StackReading& raw, const Resolver::Addresses& resolved, bool last_try) {
@@ -195,7 +203,8 @@ void RecursionStage::AskForNames(BootTime now) {
       ++it;
       continue;
     }
-    it->next = now + kAskAgain;
+    it->wait = std::min<BootTime>(2 * it->wait, kLongestWait);
+    it->next = now + it->wait;
     const bool last_try = now - it->since > kGiveUp;
     const StackReading& raw = it->raw;
     const auto resolved = parts_.resolver->ResolveNow(raw.process, raw.thread_name, raw.stack.frames);
@@ -216,7 +225,8 @@ std::optional<MemoryRoom> RecursionStage::RoomOf(uint32_t pid, BootTime now) {
   read_at = now;
   const auto memory = ReadProcessMemory(*parts_.proc_fs, pid);
   if (memory) {
-    room = MemoryRoom{.left_bytes = memory->left_bytes, .reason = memory->limited_by};
+    room =
+        MemoryRoom{.left_bytes = memory->left_bytes, .limit_bytes = memory->limit_bytes, .reason = memory->limited_by};
   } else {
     room.reset();
   }
@@ -226,7 +236,10 @@ std::optional<MemoryRoom> RecursionStage::RoomOf(uint32_t pid, BootTime now) {
 void RecursionStage::OnProcessEvent(const ProcessEvent& event) {
   if (event.kind != ProcessEvent::Kind::kExit && event.kind != ProcessEvent::Kind::kExec) return;
   std::lock_guard lock(ends_mutex_);
+  // The others are nobody's business here, and they are many.
+  if (!looked_at_.contains(event.process.tgid)) return;
   ends_.push_back(event);
+  Wake();
 }
 
 void RecursionStage::HandleEnds() {
@@ -243,9 +256,14 @@ void RecursionStage::HandleEnds() {
                    .wall = parts_.clock->ToWall(event.time),
                    .exit_code = event.exit_code};
     // An exec ends the program before it.
-    if (event.kind == ProcessEvent::Kind::kExec) end.process.exec_id -= 1;
+    end.replaced = event.kind == ProcessEvent::Kind::kExec;
+    if (end.replaced) end.process.exec_id -= 1;
     detector_.OnProcessEnd(end);
     rooms_.erase(event.process.tgid);
+    if (!end.replaced) {
+      std::lock_guard lock(ends_mutex_);
+      looked_at_.erase(event.process.tgid);
+    }
   }
 }
 
@@ -257,7 +275,10 @@ void RecursionStage::Publish(BootTime now) {
     parts_.outlet->Publish(change, now);
     parts_.on_change(change);
   }
-  for (const std::string& id : removed) parts_.outlet->Remove(id);
+  for (const std::string& id : removed) {
+    parts_.outlet->Remove(id);
+    parts_.on_removed(id);
+  }
   changed_ = true;
 }
 

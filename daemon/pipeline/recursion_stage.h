@@ -32,7 +32,8 @@ struct RecursionParts {
   const ProcFs* proc_fs = nullptr;
   const Clock* clock = nullptr;
   DetectorOptions options;
-  std::function<void(const RecursionChange&)> on_change;  ///< from its thread
+  std::function<void(const RecursionChange&)> on_change;  ///< from its thread, as on_removed
+  std::function<void(const std::string&)> on_removed;     ///< the id of a story that is no more
   std::function<void(const absl::Status&)> on_error;
 };
 
@@ -55,7 +56,7 @@ class RecursionStage {
   struct Unnamed {
     StackReading raw;
     RecursionReading told;
-    BootTime since{}, next{};
+    BootTime since{}, next{}, wait{};
   };
 
   explicit RecursionStage(const RecursionParts& parts) : parts_(parts), detector_(parts.options) {}
@@ -85,6 +86,7 @@ class RecursionStage {
   UniqueFd epoll_, wakeup_;
   std::mutex ends_mutex_;
   std::vector<ProcessEvent> ends_;
+  std::set<uint32_t> looked_at_;  // under ends_mutex_: processes whose end matters
   mutable std::mutex events_mutex_;
   std::vector<RecursionEvent> events_;  // what the detector has, for others to see
   std::jthread thread_;

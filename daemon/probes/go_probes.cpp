@@ -1,5 +1,6 @@
 #include "probes/go_probes.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,8 @@ namespace {
 
 constexpr size_t kMaxBinaries = 256;
 constexpr uint32_t kNumbers = 1024;
+constexpr size_t kMaxProcesses = 4096;  // of one binary, that are followed to their end
+constexpr std::chrono::minutes kUnused{10};
 // A process that has just begun owns next to no CPU time: so much it may owe before its binary loses the probe.
 constexpr std::chrono::milliseconds kOverdraft{20};
 
@@ -27,10 +30,12 @@ absl::Status CheckCode(int fd, const FunctionCode& function) {
 absl::StatusOr<ProbeSites> SitesOf(const GoFacts& facts) {
   if (!facts.tls_g_known) return Error(absl::StatusCode::kFailedPrecondition, "where its goroutine is is not known");
   ASSIGN_OR_RETURN(const ProbePlace fatal_error, PlaceProbe(facts.fatal_error.code));
-  ProbeSites sites{.fatal_error = facts.fatal_error.offset + fatal_error.distance};
+  ProbeSites sites;
+  sites.fatal_error = facts.fatal_error.offset + fatal_error.distance;
   const auto growth = PlaceProbe(facts.stack_growth.code);
   // Stacks grow often: single-stepped it would cost too much.
-  if (growth.ok() && growth->emulated) sites.stack_growth = facts.stack_growth.offset + growth->distance;
+  sites.with_growth = growth.ok() && growth->emulated;
+  if (sites.with_growth) sites.stack_growth = facts.stack_growth.offset + growth->distance;
   return sites;
 }
 
@@ -40,8 +45,14 @@ GoProbes::GoProbes(ProbeAttacher* attacher, CpuTimeOf cpu_time, double budget)
 GoProbes::~GoProbes() { SetEnabled(false); }
 
 bool GoProbes::Consider(GoBinary binary) {
-  if (by_file_.contains(binary.file)) return false;
-  MakeRoom();
+  const ProcessId process = binary.process;
+  if (const auto known = by_file_.find(binary.file); known != by_file_.end()) {
+    Entry& entry = entries_.at(known->second);
+    if (entry.processes.size() < kMaxProcesses) entry.processes.insert(process);
+    entry.unused_since = {};
+    return false;
+  }
+  if (!MakeRoom()) return false;
   while (entries_.contains(next_)) next_ = (next_ + 1) % kNumbers;
   const uint32_t number = next_;
   next_ = (next_ + 1) % kNumbers;
@@ -49,6 +60,7 @@ bool GoProbes::Consider(GoBinary binary) {
   oldest_first_.push_back(number);
   Entry& entry = entries_[number];
   entry.binary = std::move(binary);
+  entry.processes.insert(process);
   auto sites = SitesOf(entry.binary.facts);
   if (sites.ok()) {
     entry.sites = *sites;
@@ -59,15 +71,27 @@ bool GoProbes::Consider(GoBinary binary) {
   return true;
 }
 
-void GoProbes::MakeRoom() {
-  while (entries_.size() >= kMaxBinaries) {
-    const uint32_t oldest = oldest_first_.front();
-    oldest_first_.pop_front();
-    const auto entry = entries_.find(oldest);
-    if (entry->second.armed) attacher_->Detach(oldest);
-    by_file_.erase(entry->second.binary.file);
-    entries_.erase(entry);
+void GoProbes::OnEnd(const ProcessId& process, BootTime now) {
+  for (auto& [number, entry] : entries_) {
+    if (entry.processes.erase(process) > 0 && entry.processes.empty()) entry.unused_since = now;
   }
+}
+
+bool GoProbes::MakeRoom() {
+  if (entries_.size() < kMaxBinaries) return true;
+  const auto unused = std::ranges::find_if(
+      oldest_first_, [this](uint32_t number) { return entries_.at(number).unused_since != BootTime{}; });
+  if (unused == oldest_first_.end()) return false;
+  LetGo(*unused);
+  return true;
+}
+
+void GoProbes::LetGo(uint32_t number) {
+  const auto entry = entries_.find(number);
+  if (entry->second.armed) attacher_->Detach(number);
+  by_file_.erase(entry->second.binary.file);
+  entries_.erase(entry);
+  std::erase(oldest_first_, number);
 }
 
 // Brings what is attached in line with what ought to be.
@@ -78,17 +102,19 @@ void GoProbes::Rearm(uint32_t number, Entry& entry) {
   }
   if (!enabled_ || !entry.sites || !entry.refused.empty()) return;
   ProbeSites sites = *entry.sites;
-  if (!entry.debtors.empty()) sites.stack_growth.reset();
+  sites.with_growth &= entry.debtors.empty();
   const GoFacts& facts = entry.binary.facts;
-  absl::Status status = CheckCode(entry.binary.fd.get(), facts.fatal_error);
-  if (status.ok() && sites.stack_growth) status = CheckCode(entry.binary.fd.get(), facts.stack_growth);
-  if (status.ok()) {
-    status = attacher_->Attach(number, entry.binary.fd.get(), facts, sites);
-  } else if (entry.armed) {
-    attacher_->Detach(number);
+  absl::Status unchanged = CheckCode(entry.binary.fd.get(), facts.fatal_error);
+  if (unchanged.ok() && sites.with_growth) unchanged = CheckCode(entry.binary.fd.get(), facts.stack_growth);
+  if (!unchanged.ok()) {
+    if (entry.armed) attacher_->Detach(number);
+    entry.armed = false;
+    entry.refused = Message(unchanged);
+    return;
   }
-  entry.armed = status.ok();
-  if (!status.ok()) entry.refused = Message(status);
+  const absl::Status attached = attacher_->Attach(number, entry.binary.fd.get(), facts, sites);
+  entry.armed = attached.ok();
+  entry.failed = attached.ok() ? "" : Message(attached);
 }
 
 std::chrono::nanoseconds GoProbes::PriceOf(const ProbeCost& cost) const {
@@ -116,17 +142,28 @@ void GoProbes::OnCost(const ProbeCost& cost) {
   if (first) Rearm(cost.binary, entry);
 }
 
-bool GoProbes::AwaitsPayment() const {
-  return std::ranges::any_of(entries_, [](const auto& entry) { return !entry.second.debtors.empty(); });
+bool GoProbes::IsOpen() const {
+  return std::ranges::any_of(entries_, [](const auto& one) {
+    const Entry& entry = one.second;
+    return !entry.debtors.empty() || !entry.failed.empty() || entry.unused_since != BootTime{};
+  });
 }
 
-void GoProbes::Settle() {
+void GoProbes::Settle(BootTime now) {
+  std::vector<uint32_t> unused;
   for (auto& [number, entry] : entries_) {
-    if (entry.debtors.empty()) continue;
+    struct stat status {};
+    const bool gone = fstat(entry.binary.fd.get(), &status) == 0 && status.st_nlink == 0;
+    if (entry.unused_since != BootTime{} && (gone || now - entry.unused_since > kUnused)) {
+      unused.push_back(number);
+      continue;
+    }
+    const bool owed = !entry.debtors.empty();
     std::erase_if(entry.debtors,
                   [this](const auto& debtor) { return !InDebt(debtor.second, std::chrono::nanoseconds(0)); });
-    if (entry.debtors.empty()) Rearm(number, entry);
+    if ((owed && entry.debtors.empty()) || !entry.failed.empty()) Rearm(number, entry);
   }
+  for (const uint32_t number : unused) LetGo(number);
 }
 
 void GoProbes::SetEnabled(bool enabled) {
@@ -143,11 +180,13 @@ std::vector<ProbedBinary> GoProbes::List() const {
     std::string state = "armed";
     if (!entry.refused.empty()) {
       state = "refused: " + entry.refused;
+    } else if (!entry.failed.empty()) {
+      state = "failed: " + entry.failed;
     } else if (!enabled_) {
       state = "off";
     } else if (!entry.debtors.empty()) {
       state = "metered: " + entry.debt;
-    } else if (!entry.sites->stack_growth) {
+    } else if (!entry.sites->with_growth) {
       state = "armed at fatal errors only: no place for the growth probe is known";
     }
     all.push_back({.path = entry.binary.path,

@@ -22,6 +22,7 @@ struct GoBinary {
   std::string path;  ///< as one of its processes sees it
   UniqueFd fd;
   GoFacts facts;
+  ProcessId process;  ///< one that runs it
 };
 
 /// What probes have cost a process so far.
@@ -43,7 +44,9 @@ struct ProbedBinary {
 /// User + system time of a process; nothing when it is gone.
 using CpuTimeOf = std::function<std::optional<std::chrono::nanoseconds>(const ProcessId&)>;
 
-/// Not thread safe. At most 256 binaries have probes; the one that was seen first goes for a new one.
+/// Not thread safe. At most 256 binaries have probes: for a new one goes one that no process runs any more, else the
+/// new one is refused. One that nobody runs is let go after ten minutes, at once if its file is gone: an open file
+/// keeps its place on the disk.
 ///
 /// The meter: probes may take `budget` (a share, 0.01) of a process's own CPU time over its life, and its first
 /// second's overdraft is debt. The breakpoint is in the file, so its binary loses the growth probe when one process has
@@ -54,13 +57,14 @@ class GoProbes {
   GoProbes(ProbeAttacher* attacher, CpuTimeOf cpu_time, double budget);
   ~GoProbes();
 
-  /// A program that runs this binary was seen. True: it is new here.
+  /// A process that runs this binary was seen. True: the binary is new here.
   bool Consider(GoBinary binary);
-  bool Knows(const FileIdentity& file) const { return by_file_.contains(file); }
+  void OnEnd(const ProcessId& process, BootTime now);
   void OnCost(const ProbeCost& cost);
-  /// Gives probes back where debts are paid. Call it about once a second while AwaitsPayment().
-  void Settle();
-  bool AwaitsPayment() const;
+  /// Gives probes back where debts are paid, tries again where attaching failed, lets go of what nobody runs. Call it
+  /// about once a second while IsOpen().
+  void Settle(BootTime now);
+  bool IsOpen() const;
   /// Off: nothing is armed until it is on again.
   void SetEnabled(bool enabled);
   bool enabled() const { return enabled_; }
@@ -70,7 +74,10 @@ class GoProbes {
   struct Entry {
     GoBinary binary;
     std::optional<ProbeSites> sites;
-    std::string refused;
+    std::string refused;  // for good
+    std::string failed;   // this time
+    std::set<ProcessId> processes;
+    BootTime unused_since{};
     std::map<ProcessId, ProbeCost> debtors;
     std::string debt;  // in words
     bool armed = false;
@@ -80,7 +87,8 @@ class GoProbes {
   std::chrono::nanoseconds PriceOf(const ProbeCost& cost) const;
   bool InDebt(const ProbeCost& cost, std::chrono::nanoseconds overdraft) const;
   void Rearm(uint32_t number, Entry& entry);
-  void MakeRoom();
+  bool MakeRoom();
+  void LetGo(uint32_t number);
 
   ProbeAttacher* const attacher_;
   const CpuTimeOf cpu_time_;

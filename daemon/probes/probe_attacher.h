@@ -12,8 +12,9 @@ namespace profd {
 
 /// Where the probes of one binary stand: offsets in its file, of instructions.
 struct ProbeSites {
-  uint64_t fatal_error = 0;              ///< in runtime.throw
-  std::optional<uint64_t> stack_growth;  ///< in runtime.(*mheap).allocManual; nothing: not there
+  uint64_t fatal_error = 0;   ///< in runtime.throw
+  uint64_t stack_growth = 0;  ///< in runtime.(*mheap).allocManual
+  bool with_growth = false;   ///< whether there is one, or may be one
 };
 
 /// One thread.

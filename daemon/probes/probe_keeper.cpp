@@ -2,9 +2,9 @@
 
 namespace profd {
 
-ProbeKeeper::ProbeKeeper(ProbeAttacher* attacher, CpuTimeOf cpu_time, double budget, bool enabled,
+ProbeKeeper::ProbeKeeper(ProbeAttacher* attacher, CpuTimeOf cpu_time, double budget, bool enabled, const Clock* clock,
                          std::function<void(const ProbedBinary&)> on_new)
-    : on_new_(std::move(on_new)), enabled_(enabled), probes_(attacher, std::move(cpu_time), budget) {
+    : clock_(clock), on_new_(std::move(on_new)), enabled_(enabled), probes_(attacher, std::move(cpu_time), budget) {
   probes_.SetEnabled(enabled);
   thread_ = std::jthread([this](std::stop_token stop) { Run(stop); });
 }
@@ -20,9 +20,21 @@ void ProbeKeeper::Post(std::function<void(GoProbes&)> task) {
 
 void ProbeKeeper::Consider(GoBinary binary) {
   auto shared = std::make_shared<GoBinary>(std::move(binary));
+  {
+    std::lock_guard lock(mutex_);
+    if (processes_.size() < kMostProcesses) processes_.insert(shared->process);
+  }
   Post([this, shared](GoProbes& probes) {
     if (probes.Consider(std::move(*shared)) && on_new_) on_new_(probes.List().back());
   });
+}
+
+void ProbeKeeper::OnEnd(const ProcessId& process) {
+  {
+    std::lock_guard lock(mutex_);
+    if (processes_.erase(process) == 0) return;
+  }
+  Post([this, process](GoProbes& probes) { probes.OnEnd(process, clock_->Boot()); });
 }
 
 void ProbeKeeper::OnCost(const ProbeCost& cost) {
@@ -58,7 +70,7 @@ void ProbeKeeper::Run(std::stop_token stop) {
       std::unique_lock lock(mutex_);
       list_ = probes_.List();
       const auto some = [this] { return !tasks_.empty(); };
-      if (probes_.AwaitsPayment()) {
+      if (probes_.IsOpen()) {
         wake_.wait_for(lock, stop, kSettle, some);
       } else {
         wake_.wait(lock, stop, some);
@@ -71,7 +83,7 @@ void ProbeKeeper::Run(std::stop_token stop) {
     if (task && !stop.stop_requested()) task(probes_);
     if (const auto now = std::chrono::steady_clock::now(); now - settled >= kSettle) {
       settled = now;
-      probes_.Settle();
+      probes_.Settle(clock_->Boot());
     }
   }
   probes_.SetEnabled(false);

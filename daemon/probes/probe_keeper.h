@@ -17,13 +17,15 @@ namespace profd {
 class ProbeKeeper {
  public:
   /// `attacher` outlives it. `on_new` is told of each binary that gets probes or is refused, from the keeper's thread.
-  ProbeKeeper(ProbeAttacher* attacher, CpuTimeOf cpu_time, double budget, bool enabled,
+  ProbeKeeper(ProbeAttacher* attacher, CpuTimeOf cpu_time, double budget, bool enabled, const Clock* clock,
               std::function<void(const ProbedBinary&)> on_new);
   /// Detaches everything.
   ~ProbeKeeper();
 
   /// Soon. A binary that is known already costs a look-up.
   void Consider(GoBinary binary);
+  /// A process has ended, or become another program.
+  void OnEnd(const ProcessId& process);
   void OnCost(const ProbeCost& cost);
   /// Returns when it is so.
   void SetEnabled(bool enabled);
@@ -31,10 +33,11 @@ class ProbeKeeper {
   std::vector<ProbedBinary> List() const;
 
  private:
-  static constexpr size_t kMostTasks = 1024;
+  static constexpr size_t kMostTasks = 1024, kMostProcesses = 16'384;
   void Post(std::function<void(GoProbes&)> task);
   void Run(std::stop_token stop);
 
+  const Clock* const clock_;
   const std::function<void(const ProbedBinary&)> on_new_;
   std::atomic<bool> enabled_;
   GoProbes probes_;  // of the thread
@@ -42,6 +45,7 @@ class ProbeKeeper {
   std::condition_variable_any wake_, done_;
   std::deque<std::function<void(GoProbes&)>> tasks_;
   std::vector<ProbedBinary> list_;  // under mutex_
+  std::set<ProcessId> processes_;   // under mutex_: that run Go, as far as is known
   bool switched_ = true;            // under mutex_: what SetEnabled asked for is so
   std::jthread thread_;
 };

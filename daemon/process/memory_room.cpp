@@ -36,13 +36,17 @@ uint64_t Field(std::string_view text, std::string_view key) {
 // Of one version of cgroups: where it is mounted, and what its files are called.
 struct Hierarchy {
   std::string_view controllers;  // as /proc/PID/cgroup has it
-  std::string_view folder, limit, in_use, inactive_files, active_files;
+  std::string_view folder, limit, in_use;
+  std::array<std::string_view, 3> reclaimable;  // in memory.stat
 };
 constexpr std::array kHierarchies = {
-    Hierarchy{"", "", "memory.max", "memory.current", "inactive_file ", "active_file "},
-    Hierarchy{"", "/unified", "memory.max", "memory.current", "inactive_file ", "active_file "},
-    Hierarchy{"memory", "/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file ",
-              "total_active_file "},
+    Hierarchy{"", "", "memory.max", "memory.current", {"inactive_file ", "active_file ", "slab_reclaimable "}},
+    Hierarchy{"", "/unified", "memory.max", "memory.current", {"inactive_file ", "active_file ", "slab_reclaimable "}},
+    Hierarchy{"memory",
+              "/memory",
+              "memory.limit_in_bytes",
+              "memory.usage_in_bytes",
+              {"total_inactive_file ", "total_active_file ", "total_slab_reclaimable "}},
 };
 
 // "4:cpu,memory:/kubepods/pod1" of /proc/PID/cgroup: the path, in the hierarchy that has this controller.
@@ -67,7 +71,7 @@ std::optional<std::string> PathOf(std::string_view text, std::string_view contro
 }
 
 // What one cgroup leaves; nothing: it has no limit.
-std::optional<uint64_t> RoomIn(const std::string& directory, const Hierarchy& kind) {
+std::optional<ProcessMemory> RoomIn(const std::string& directory, const Hierarchy& kind) {
   constexpr uint64_t kNoLimit = uint64_t{1} << 60;
   const auto file = [&directory](std::string_view name) { return ReadFile(fmt::format("{}/{}", directory, name)); };
   const auto most = file(kind.limit), current = file(kind.in_use);
@@ -75,9 +79,10 @@ std::optional<uint64_t> RoomIn(const std::string& directory, const Hierarchy& ki
   const auto in_use = current ? ParseNumber(*current) : std::nullopt;
   if (!limit || *limit > kNoLimit || !in_use) return std::nullopt;
   const std::string stat = file("memory.stat").value_or("");
-  const uint64_t files = std::min(Field(stat, kind.inactive_files) + Field(stat, kind.active_files), *in_use);
-  const uint64_t fixed = *in_use - files;
-  return *limit > fixed ? *limit - fixed : 0;
+  uint64_t reclaimable = 0;
+  for (const std::string_view key : kind.reclaimable) reclaimable += Field(stat, key);
+  const uint64_t fixed = *in_use - std::min(reclaimable, *in_use);
+  return ProcessMemory{.left_bytes = *limit > fixed ? *limit - fixed : 0, .limit_bytes = *limit};
 }
 
 }  // namespace
@@ -89,18 +94,20 @@ std::optional<ProcessMemory> ReadProcessMemory(const ProcFs& proc_fs, uint32_t p
   for (const Hierarchy& kind : kHierarchies) {
     std::optional<std::string> path = cgroup.ok() ? PathOf(*cgroup, kind.controllers) : std::nullopt;
     for (size_t level = 0; path && !path->empty() && *path != "/" && level < kMostLevels; ++level) {
-      const auto room = RoomIn(fmt::format("{}{}{}", cgroup_root, kind.folder, *path), kind);
-      if (room && (!tightest || *room < tightest->left_bytes)) {
-        tightest = {.left_bytes = *room, .limited_by = fmt::format("{} of {}", kind.limit, *path)};
+      auto room = RoomIn(fmt::format("{}{}{}", cgroup_root, kind.folder, *path), kind);
+      if (room && (!tightest || room->left_bytes < tightest->left_bytes)) {
+        tightest = std::move(room);
+        tightest->limited_by = fmt::format("{} of {}", kind.limit, *path);
       }
       path->resize(path->rfind('/'));
     }
   }
-  if (tightest) return tightest;
   const auto memory = proc_fs.Read("meminfo", kMostBytes);
-  const uint64_t available = memory.ok() ? Field(*memory, "MemAvailable:") : 0;
-  if (available == 0) return std::nullopt;
-  return ProcessMemory{.left_bytes = available * 1024, .limited_by = "the machine's memory"};
+  const uint64_t available = memory.ok() ? Field(*memory, "MemAvailable:") * 1024 : 0;
+  if (available == 0 || (tightest && tightest->left_bytes <= available)) return tightest;
+  // Beyond the root of profd's own cgroup namespace there may be a limit that cannot be seen.
+  if (!tightest && cgroup.ok() && cgroup->find(":/..") != std::string::npos) return std::nullopt;
+  return ProcessMemory{.left_bytes = available, .limit_bytes = 0, .limited_by = "the machine's memory"};
 }
 
 }  // namespace profd

@@ -223,9 +223,12 @@ absl::StatusOr<std::shared_ptr<void>> QueryEngine::WatchRecursion(
       !ProcessMatcher(selector, {}, {}, backend_->Recursion()).found()) {
     return NoSuchProcess(selector);
   }
-  return backend_->WatchRecursion([matcher = std::move(matcher), sink = std::move(sink)](const RecursionEvent& story) {
-    if (matcher.Matches(story.process)) sink(story);
-  });
+  auto watch =
+      backend_->WatchRecursion([matcher = std::move(matcher), sink = std::move(sink)](const RecursionEvent& story) {
+        if (matcher.Matches(story.process)) sink(story);
+      });
+  if (watch == nullptr) return Error(absl::StatusCode::kUnavailable, "profd is not sampling: it starts or stops");
+  return watch;
 }
 
 }  // namespace profd

@@ -17,6 +17,13 @@ constexpr std::chrono::milliseconds kRecentTime{1000}, kRecentGap{20};
 constexpr double kProgress = 1.25;
 constexpr std::chrono::seconds kProgressTime{1}, kGrowingProgressTime{5};
 
+// Memory that is nearly full makes each stack a large part of what is left; it is not the stack that fills it.
+bool Matters(uint64_t stack_bytes, const RecursionReading& reading) {
+  constexpr uint64_t kLeastPart = 64;
+  const bool by_memory = reading.room && reading.limit.reason == reading.room->reason;
+  return !by_memory || stack_bytes >= reading.room->limit_bytes / kLeastPart;
+}
+
 // Of signals, those that a fault raises, or the program itself to say that it gives up.
 bool IsCrash(uint32_t signal) {
   return signal == SIGSEGV || signal == SIGBUS || signal == SIGABRT || signal == SIGILL || signal == SIGFPE ||
@@ -78,7 +85,7 @@ bool Detector::OnReading(const RecursionReading& reading) {
 }
 
 Detector::Run* Detector::BeginRun(const RecursionReading& reading, const Cycle& cycle) {
-  if (!MakeRoom(reading.time)) return nullptr;
+  if (!MakeRoom(reading.time, reading.fatal)) return nullptr;
   const uint64_t number = StoryOf(reading.process, cycle, reading.wall);
   Run& run = runs_[KeyOf(reading)];
   run = {.story = number, .process = reading.process, .tid = reading.tid, .first = reading.time};
@@ -89,6 +96,7 @@ Detector::Run* Detector::BeginRun(const RecursionReading& reading, const Cycle& 
   // What profd's earlier life saw goes on.
   const bool goes_on = event.state == RecursionState::kActive && story.restored != WallTime{} &&
                        KeyOf(event.process) == KeyOf(reading.process) && event.goroutine == reading.goroutine;
+  const std::optional<RecursionEvent> before = story.begun ? std::optional(event) : std::nullopt;
   if (story.begun && !goes_on) ++event.occurrences;
   story.restored = {};
   if (story.active_runs++ > 0) return &run;
@@ -96,7 +104,7 @@ Detector::Run* Detector::BeginRun(const RecursionReading& reading, const Cycle& 
     run.grade = event.grade;
     return &run;
   }
-  if (story.begun) story.before = event;
+  story.before = before;
   if (!story.begun) event.first_seen = reading.wall;
   story.begun = true;
   event.grade = RecursionGrade::kObserved;
@@ -144,7 +152,7 @@ bool Detector::IsGrowing(const Run& run) {
 std::optional<std::string> Detector::WhyProjected(const Run& run, const RecursionReading& reading) const {
   const double limit = static_cast<double>(reading.limit.bytes), bytes = static_cast<double>(run.last_bytes);
   if (run.growth <= 0 || run.last_bytes < run.max_bytes) return std::nullopt;
-  if (limit > 0 && bytes > options_.projected_share * limit) {
+  if (limit > 0 && bytes > options_.projected_share * limit && Matters(run.last_bytes, reading)) {
     const double left = std::max(limit - bytes, 0.0) / run.growth;
     if (left > std::chrono::duration<double>(options_.horizon).count()) return std::nullopt;
     return fmt::format("{} of {} ({}) in use, {}/s more: full in {:.1f} s unless it returns", Bytes(run.last_bytes),
@@ -168,6 +176,7 @@ std::optional<std::string> Detector::WhyShareOfMemory(const Run& run, const Recu
   }
   const double all = together + static_cast<double>(reading.room->left_bytes);
   if (stacks < 2 || together <= options_.projected_share * all || growth <= 0) return std::nullopt;
+  if (!Matters(static_cast<uint64_t>(together), reading)) return std::nullopt;
   const double left = (all - together) / growth;
   if (left > std::chrono::duration<double>(options_.horizon).count()) return std::nullopt;
   return fmt::format("{} growing stacks have {} of the {} that {} leaves them, {}/s more: gone in {:.1f} s", stacks,
@@ -184,10 +193,19 @@ void Detector::Judge(Run& run, const RecursionReading& reading) {
                   : fmt::format("its stack was deeper at each of {} looks in {}, now {}", run.rises + 1,
                                 Milliseconds(run.last - run.first), Bytes(run.last_bytes));
   }
-  if (run.grade != RecursionGrade::kGrowing) return;
+  if (run.grade < RecursionGrade::kGrowing) return;
   if (auto why = WhyProjected(run, reading)) {
     run.grade = RecursionGrade::kProjected;
     run.why = *std::move(why);
+  } else if (run.grade == RecursionGrade::kProjected && reading.time - run.progress > kGrowingProgressTime) {
+    // It stands still: that is no way to overflow.
+    run.grade = RecursionGrade::kGrowing;
+    run.why = fmt::format("its stack has not grown for {}", Milliseconds(reading.time - run.progress));
+    Story& story = stories_.at(run.story);
+    if (story.event.state == RecursionState::kActive && story.event.grade == RecursionGrade::kProjected &&
+        WorstGradeOf(run.story) < RecursionGrade::kProjected) {
+      LowerGrade(story, RecursionGrade::kGrowing, run.why, reading.wall);
+    }
   }
 }
 
@@ -235,16 +253,21 @@ void Detector::EndRun(const RunKey& key, RecursionState state, const std::string
 // it.
 void Detector::EndOfOneOfSeveral(Story& story, uint64_t number, const std::string& why, WallTime wall) {
   if (story.event.state != RecursionState::kActive || story.event.grade == RecursionGrade::kObserved) return;
-  RecursionGrade worst = RecursionGrade::kObserved;
-  for (const auto& [key, run] : runs_) {
-    if (run.story == number) worst = std::max(worst, run.grade);
-  }
+  const RecursionGrade worst = WorstGradeOf(number);
   if (worst == story.event.grade) return;
   if (worst == RecursionGrade::kObserved) {
     SetState(story, RecursionState::kEnded, why, wall, wall);
   } else {
     LowerGrade(story, worst, why, wall);
   }
+}
+
+RecursionGrade Detector::WorstGradeOf(uint64_t story) const {
+  RecursionGrade worst = RecursionGrade::kObserved;
+  for (const auto& [key, run] : runs_) {
+    if (run.story == story) worst = std::max(worst, run.grade);
+  }
+  return worst;
 }
 
 std::vector<Detector::RunKey> Detector::RunsOf(const ProcessKey& process) const {
@@ -272,29 +295,34 @@ bool Detector::WasOomKilled(const ProcessKey& process, const std::vector<RunKey>
 
 void Detector::OnProcessEnd(const ProcessEnd& end) {
   constexpr uint32_t kSignalMask = 0x7f;
+  constexpr std::chrono::seconds kJustBefore{3};
   constexpr uint32_t kGoFatal = 2;  // what the Go runtime exits with after a fatal error
   const ProcessKey process = KeyOf(end.process);
   const std::vector<RunKey> keys = RunsOf(process);
   const bool oom_killed = WasOomKilled(process, keys);
   const uint32_t signal = end.exit_code & kSignalMask, status = end.exit_code >> 8 & 0xff;
-  dying_.erase(process);
-  if (ended_.size() < options_.max_runs) ended_[process] = end.time;
+  const bool looked_at = dying_.erase(process) > 0 || !keys.empty();
+  if (looked_at && ended_.size() < options_.max_runs) ended_[process] = end.time;
   for (const RunKey& key : keys) {
     const Run& run = runs_.at(key);
     const bool grown = run.grade >= RecursionGrade::kGrowing;
-    const bool full = run.limit_bytes != 0 && run.last_bytes > run.limit_bytes / 2;
+    // A look long ago says nothing of the end.
+    const bool full = run.limit_bytes != 0 && run.last_bytes > run.limit_bytes / 2 && !run.fault_elsewhere &&
+                      end.time - run.last < kJustBefore;
     const bool go = std::get<1>(key) != 0;
-    std::string why = signal ? fmt::format("its process was ended by signal {}", signal)
-                             : fmt::format("its process exited with {}", status);
+    std::string why = end.replaced ? "its process has become another program"
+                      : signal     ? fmt::format("its process was ended by signal {}", signal)
+                                   : fmt::format("its process exited with {}", status);
     RecursionState state = RecursionState::kEnded;
     if (oom_killed && grown) {
       state = RecursionState::kOomKilled;
+      stories_.at(run.story).event.trigger = RecursionTrigger::kOomKill;
       why = "the OOM killer ended its process";
     } else if (run.fault_at_limit && IsCrash(signal)) {
       state = RecursionState::kCrashed;
       why = fmt::format("a fault at the end of its stack, then signal {}", signal);
       SetGrade(stories_.at(run.story), RecursionGrade::kProjected, why, end.wall);
-    } else if (grown && ((IsCrash(signal) && !run.fault_elsewhere) || (go && full && status == kGoFatal))) {
+    } else if (grown && full && (IsCrash(signal) || (go && status == kGoFatal))) {
       state = RecursionState::kCrashed;
       if (!signal) why += ", as the Go runtime does after a fatal error";
     }
@@ -325,30 +353,33 @@ void Detector::OnTime(BootTime now, WallTime wall) {
       forgotten.push_back(number);
     }
   }
-  for (const uint64_t number : forgotten) Forget(number);
+  for (const uint64_t number : forgotten) Forget(number, "it never grew");
 }
 
 std::vector<Process> Detector::Suspects(BootTime now) const {
-  std::vector<Process> suspects;
-  std::optional<ProcessKey> last;
+  std::vector<const Run*> worst;
   for (const auto& [key, run] : runs_) {
     const auto patience = run.grade == RecursionGrade::kObserved ? kProgressTime : kGrowingProgressTime;
-    if (now - run.progress > patience || last == std::get<0>(key)) continue;
-    last = std::get<0>(key);
-    suspects.push_back(run.process);
+    if (now - run.progress <= patience) worst.push_back(&run);
+  }
+  std::ranges::sort(worst, std::greater(), [](const Run* run) { return std::pair(run->grade, run->progress); });
+  std::vector<Process> suspects;
+  std::set<ProcessKey> taken;
+  for (const Run* run : worst) {
     if (suspects.size() == options_.max_suspects) break;
+    if (taken.insert(KeyOf(run->process)).second) suspects.push_back(run->process);
   }
   return suspects;
 }
 
 // A stack that was seen just now gives way to none: taking turns, no stack would be seen twice.
-bool Detector::MakeRoom(BootTime now) {
+bool Detector::MakeRoom(BootTime now, bool for_a_death) {
   constexpr std::chrono::milliseconds kLookAgain{100};
   constexpr std::chrono::seconds kJustNow{1};
   if (runs_.size() < options_.max_runs) return true;
-  if (now < full_until_) return false;
+  if (now < full_until_ && !for_a_death) return false;
   const auto oldest = std::ranges::min_element(runs_, {}, [](const auto& run) { return run.second.last; });
-  if (now - oldest->second.last < kJustNow) {
+  if (now - oldest->second.last < kJustNow && !for_a_death) {
     full_until_ = now + kLookAgain;
     return false;
   }

@@ -39,6 +39,7 @@ struct ProcessEnd {
   BootTime time{};
   WallTime wall{};
   uint32_t exit_code = 0;  ///< as wait() has it
+  bool replaced = false;   ///< by an exec: the process goes on as another program
 };
 
 /// What decides. The reasons stand beside the numbers.
@@ -61,6 +62,9 @@ struct DetectorOptions {
 struct RecursionChange {
   RecursionEvent event;
   bool transition = false;  ///< grade or state have changed, or it is new
+  /// An occurrence of a story that has better evidence, and so goes on with that if this one never grows; or the last
+  /// word about an id. For those who watch, not for memory, alarms and counters.
+  bool passing = false;
 };
 
 /// One thread. Bounded by its options: the runs and stories that were not seen for longest go first.
@@ -139,6 +143,7 @@ class Detector {
   void EndRun(const RunKey& key, RecursionState state, const std::string& why, WallTime wall,
               std::optional<WallTime> seen);
   void EndOfOneOfSeveral(Story& story, uint64_t number, const std::string& why, WallTime wall);
+  RecursionGrade WorstGradeOf(uint64_t story) const;
   std::vector<RunKey> RunsOf(const ProcessKey& process) const;
   bool WasOomKilled(const ProcessKey& process, const std::vector<RunKey>& keys);
   bool IsOverflow(const RecursionReading& reading) const;
@@ -147,12 +152,14 @@ class Detector {
   uint64_t StoryOf(const Process& process, const Cycle& cycle, WallTime wall);
   void Name(uint64_t story, const Cycle& cycle);
   void Merge(uint64_t from, uint64_t into);
+  void AddIdentity(const std::string& identity, uint64_t number);
   void SetGrade(Story& story, RecursionGrade grade, const std::string& why, WallTime wall);
   void LowerGrade(Story& story, RecursionGrade grade, const std::string& why, WallTime wall);
   void SetState(Story& story, RecursionState state, const std::string& why, WallTime wall,
                 std::optional<WallTime> seen);
-  void Forget(uint64_t story);
-  bool MakeRoom(BootTime now);
+  void Forget(uint64_t story, const std::string& why);
+  void SayLastWord(const RecursionEvent& event, const std::string& why);
+  bool MakeRoom(BootTime now, bool for_a_death);
   std::string NotSeen() const;
 
   const DetectorOptions options_;
@@ -168,6 +175,7 @@ class Detector {
   std::vector<Victim> victims_;  // of the OOM killer
   BootTime full_until_{};
   std::vector<std::string> removed_;
+  std::vector<RecursionChange> last_words_;
 };
 
 }  // namespace profd

@@ -15,7 +15,8 @@ struct StackLimit {
 /// What memory is left for a process, and what says so.
 struct MemoryRoom {
   uint64_t left_bytes = 0;
-  std::string reason;  ///< "memory.max of /kubepods/...", "the machine's memory"
+  uint64_t limit_bytes = 0;  ///< of all memory together; 0: it has none of its own
+  std::string reason;        ///< "memory.max of /kubepods/...", "the machine's memory"
 };
 
 /// Of a goroutine: stacks double, so it is the largest power of two within `max_stack` (runtime.maxstacksize; 0: its

@@ -50,12 +50,12 @@ uint64_t Detector::StoryOf(const Process& process, const Cycle& cycle, WallTime 
       return std::tuple(worth, story.second.active_runs > 0, event.last_seen);
     });
     for (auto it = runs_.begin(); it != runs_.end();) it = it->second.story == least->first ? runs_.erase(it) : ++it;
-    Forget(least->first);
+    Forget(least->first, "there are too many to remember");
   }
-  // A story that has got its names since has its number from where its functions were: this binary has been seen.
-  const uint64_t number = Hash(identity);
-  by_identity_[identity] = number;
-  if (stories_.contains(number)) return number;
+  // Nobody gets another's story by a name that has the same hash.
+  uint64_t number = Hash(identity);
+  while (stories_.contains(number)) ++number;
+  AddIdentity(identity, number);
   Story& story = stories_[number];
   story.provisional = !cycle.named;
   story.event.id = IdOf(number);
@@ -75,7 +75,7 @@ void Detector::Name(uint64_t number, const Cycle& cycle) {
     Merge(number, known->second);
     return;
   }
-  by_identity_[identity] = number;  // the one by addresses stays: the next run of this binary is found by it at once
+  AddIdentity(identity, number);  // the one by addresses stays: the next run of this binary is found by it at once
   story.event.identity = identity;
   story.event.cycle = cycle.functions;
   story.provisional = false;
@@ -97,6 +97,17 @@ void Detector::OnNames(const RecursionReading& before, const RecursionReading& n
   story.event.root = cycle->root;
   story.event.advice = AdviceFor(*cycle);
   story.changed |= story.event != told;
+}
+
+// Of what a story was known by before it had its names, the oldest are forgotten when there are many.
+void Detector::AddIdentity(const std::string& identity, uint64_t number) {
+  if (by_identity_.size() >= 4 * options_.max_stories) {
+    std::erase_if(by_identity_, [this](const auto& known) {
+      const auto story = stories_.find(known.second);
+      return story == stories_.end() || story->second.event.identity != known.first;
+    });
+  }
+  by_identity_[identity] = number;
 }
 
 void Detector::Merge(uint64_t from, uint64_t into) {
@@ -135,11 +146,21 @@ void Detector::Merge(uint64_t from, uint64_t into) {
   for (auto& [identity, number] : by_identity_) {
     if (number == from) number = into;
   }
+  SayLastWord(story.event, fmt::format("its functions have names now: it is {}", other.event.id));
   removed_.push_back(story.event.id);
   stories_.erase(from);
 }
 
-void Detector::Forget(uint64_t number) {
+void Detector::SayLastWord(const RecursionEvent& event, const std::string& why) {
+  RecursionEvent last = event;
+  if (last.state == RecursionState::kActive) last.state = RecursionState::kEnded;
+  last.seconds_to_overflow.reset();
+  last.reason = why;
+  last_words_.push_back({.event = std::move(last), .transition = true, .passing = true});
+}
+
+void Detector::Forget(uint64_t number, const std::string& why) {
+  SayLastWord(stories_.at(number).event, why);
   removed_.push_back(stories_.at(number).event.id);
   std::erase_if(by_identity_, [number](const auto& entry) { return entry.second == number; });
   stories_.erase(number);
@@ -167,10 +188,12 @@ void Detector::SetState(Story& story, RecursionState state, const std::string& w
   if (state == RecursionState::kEnded && event.state != RecursionState::kActive) return;
   if (state == RecursionState::kEnded && story.before) {
     // It never grew: what is known of it is what was known before.
+    SayLastWord(event, why);
     const uint64_t occurrences = event.occurrences;
     event = *std::exchange(story.before, std::nullopt);
-    event.occurrences = occurrences;
-    story.changed = story.transition = true;
+    // What honest programs do is counted where nothing worse is known, and beside a crash it is not.
+    if (event.grade == RecursionGrade::kObserved) event.occurrences = occurrences;
+    story.changed = story.transition = false;
     return;
   }
   event.state = state;
@@ -190,8 +213,9 @@ void Detector::Show(Run& run, const RecursionReading& reading, const Cycle& cycl
   RecursionEvent& event = story.event;
   const RunKey key = KeyOf(reading);
   if (event.state != RecursionState::kActive) {
-    // The evidence of an end stays until another stack grows.
-    if (run.grade == RecursionGrade::kObserved || reading.process == event.process) return;
+    // The evidence of an end stays until another stack grows; what a process does while it dies is no other.
+    const bool died = event.state != RecursionState::kEnded;
+    if (run.grade == RecursionGrade::kObserved || (died && reading.process == event.process)) return;
     event.state = RecursionState::kActive;
     event.grade = RecursionGrade::kObserved;
     story.shown = key;
@@ -253,10 +277,10 @@ void Detector::Restore(std::vector<RecursionEvent> events, const std::function<b
 }
 
 std::vector<RecursionChange> Detector::TakeChanges(BootTime now) {
-  std::vector<RecursionChange> changes;
+  std::vector<RecursionChange> changes = std::exchange(last_words_, {});
   for (auto& [number, story] : stories_) {
     if (!story.changed || (!story.transition && now - story.emitted < options_.emit_gap)) continue;
-    changes.push_back({.event = story.event, .transition = story.transition});
+    changes.push_back({.event = story.event, .transition = story.transition, .passing = story.before.has_value()});
     story.changed = story.transition = false;
     story.emitted = now;
   }

@@ -13,7 +13,7 @@ from tests.e2e.recursion_watch import Watch, boot_ns, memory_cgroup, primitive, 
 
 SHAPES = ["map", "mutual", "fmt", "cycle40", "random", "big"]
 ALL_SHAPES = SHAPES + ["syncmap", "mutex", "stringer", "marshaljson", "closure", "generics", "iface"]
-RUNS = 8 if SOAK else 1
+RUNS = 25 if SOAK else 1  # of each shape with each toolchain: a hundred
 TOOLCHAINS = ["local", "go1.19.13", "go1.23.12", "go1.27.4"] if SOAK else ["local"]
 AFTER = 2  # seconds that a process has lived before it recurses
 
@@ -65,7 +65,6 @@ class GoRunaway(WatchCase):
         self.assertEqual(last["state"], "crashed", last["reason"])
         self.assertEqual(last["trigger"], "fatal_error")
         self.assertGreater(last["goroutine"], 0)
-        self.assertEqual(last["occurrences"] >= 1, True)
         cycle = [frame["name"] for frame in last["cycle"]]
         truth = primitive(onset["cycle"])
         if shape == "random":

@@ -19,7 +19,8 @@ TEST(SitesOf, AreBehindTheStackChecks) {
   const auto sites = SitesOf(BinaryFile::Facts());
   ASSERT_TRUE(sites.ok()) << sites.status();
   EXPECT_EQ(sites->fatal_error, BinaryFile::kErrorAt + 4);
-  EXPECT_THAT(sites->stack_growth, Optional(BinaryFile::kGrowthAt + 4));
+  EXPECT_TRUE(sites->with_growth);
+  EXPECT_EQ(sites->stack_growth, BinaryFile::kGrowthAt + 4);
 }
 
 TEST(SitesOf, AFrequentProbeIsNeverSingleStepped) {
@@ -27,7 +28,7 @@ TEST(SitesOf, AFrequentProbeIsNeverSingleStepped) {
   facts.stack_growth.code = facts.fatal_error.code = "\x48\x83\xec\x18\x48\x89";
   const auto sites = SitesOf(facts);
   ASSERT_TRUE(sites.ok()) << sites.status();
-  EXPECT_EQ(sites->stack_growth, std::nullopt);
+  EXPECT_FALSE(sites->with_growth);
   EXPECT_EQ(sites->fatal_error, BinaryFile::kErrorAt) << "that one is cold";
 }
 
@@ -35,7 +36,7 @@ TEST(SitesOf, WithoutTheGrowthFunctionTheErrorsRemain) {
   GoFacts facts = BinaryFile::Facts();
   facts.stack_growth = {};
   ASSERT_TRUE(SitesOf(facts).ok());
-  EXPECT_EQ(SitesOf(facts)->stack_growth, std::nullopt);
+  EXPECT_FALSE(SitesOf(facts)->with_growth);
 }
 
 TEST(SitesOf, RefusesWhereItsGoroutineOrItsErrorsAreNotKnown) {
@@ -54,7 +55,12 @@ class GoProbesTest : public ::testing::Test {
     probes.OnCost({.process = ProcessOf(pid), .binary = binary, .hits = hits, .program = program});
   }
   std::string State(size_t at = 0) const { return probes.List().at(at).state; }
-  bool HasGrowthProbe(uint32_t binary = 0) const { return attacher.attached().at(binary).stack_growth.has_value(); }
+  GoBinary RunBy(uint64_t number) {
+    GoBinary binary = file.Binary(number);
+    binary.process.tgid = static_cast<uint32_t>(number);
+    return binary;
+  }
+  bool HasGrowthProbe(uint32_t binary = 0) const { return attacher.attached().at(binary).with_growth; }
 
   FakeAttacher attacher;
   BinaryFile file;
@@ -82,7 +88,6 @@ TEST_F(GoProbesTest, ANewBinaryGetsBothProbes) {
 
 TEST_F(GoProbesTest, ABinaryIsConsideredOnce) {
   probes.Consider(file.Binary());
-  EXPECT_TRUE(probes.Knows(file.Binary().file));
   EXPECT_FALSE(probes.Consider(file.Binary()));
   EXPECT_THAT(attacher.log(), ElementsAre("attach 0"));
 }
@@ -106,7 +111,7 @@ TEST_F(GoProbesTest, OneWhoseCodeHasChangedIsRefused) {
 TEST_F(GoProbesTest, OneThatTheKernelRefusesSaysWhy) {
   attacher.Fail("no uprobes here");
   probes.Consider(file.Binary());
-  EXPECT_EQ(State(), "refused: no uprobes here");
+  EXPECT_EQ(State(), "failed: no uprobes here");
   EXPECT_FALSE(probes.List()[0].armed);
 }
 
@@ -123,7 +128,7 @@ TEST_F(GoProbesTest, WithinItsBudgetAProcessKeepsItsProbes) {
   cpu[1] = 10s;
   Cost(1, 70'000, 50ms);  // 120 ms: 1 % and the first second's overdraft
   EXPECT_TRUE(HasGrowthProbe());
-  EXPECT_FALSE(probes.AwaitsPayment());
+  EXPECT_FALSE(probes.IsOpen());
   EXPECT_EQ(probes.List()[0].hits, 70'000u);
   EXPECT_EQ(probes.List()[0].cost, 120ms);
 }
@@ -134,7 +139,7 @@ TEST_F(GoProbesTest, DebtTakesTheGrowthProbeAndLeavesTheOther) {
   Cost(1, 70'000, 50ms + 1us);
   EXPECT_FALSE(HasGrowthProbe());
   EXPECT_EQ(attacher.attached().at(0).fatal_error, BinaryFile::kErrorAt + 4);
-  EXPECT_TRUE(probes.AwaitsPayment());
+  EXPECT_TRUE(probes.IsOpen());
   EXPECT_THAT(State(), StartsWith("metered: pid 1 paid 120 ms for 70000 hits"));
   EXPECT_TRUE(probes.List()[0].armed);
 }
@@ -162,13 +167,13 @@ TEST_F(GoProbesTest, APaidDebtBringsTheProbeBack) {
   cpu[1] = 1s;
   Cost(1, 100'000);
   cpu[1] = 9s + 900ms;
-  probes.Settle();
+  probes.Settle(1000s);
   EXPECT_FALSE(HasGrowthProbe()) << "there is no overdraft for what is in debt";
   cpu[1] = 10s;
-  probes.Settle();
+  probes.Settle(1000s);
   EXPECT_TRUE(HasGrowthProbe());
   EXPECT_EQ(State(), "armed");
-  EXPECT_FALSE(probes.AwaitsPayment());
+  EXPECT_FALSE(probes.IsOpen());
 }
 
 TEST_F(GoProbesTest, OneThatRunsIntoDebtAgainLosesItAgain) {
@@ -176,7 +181,7 @@ TEST_F(GoProbesTest, OneThatRunsIntoDebtAgainLosesItAgain) {
   cpu[1] = 1s;
   Cost(1, 100'000);
   cpu[1] = 10s;
-  probes.Settle();
+  probes.Settle(1000s);
   Cost(1, 300'000);
   EXPECT_FALSE(HasGrowthProbe());
 }
@@ -186,7 +191,7 @@ TEST_F(GoProbesTest, TheDebtOfTheDeadIsForgotten) {
   cpu[1] = 0s;
   Cost(1, 100'000);
   cpu.erase(1);
-  probes.Settle();
+  probes.Settle(1000s);
   EXPECT_TRUE(HasGrowthProbe());
   Cost(1, 200'000);
   EXPECT_TRUE(HasGrowthProbe()) << "what it still had to tell";
@@ -198,10 +203,10 @@ TEST_F(GoProbesTest, AllDebtorsMustHavePaid) {
   Cost(1, 100'000);
   Cost(2, 200'000);
   cpu[1] = 10s;
-  probes.Settle();
+  probes.Settle(1000s);
   EXPECT_FALSE(HasGrowthProbe());
   cpu[2] = 20s;
-  probes.Settle();
+  probes.Settle(1000s);
   EXPECT_TRUE(HasGrowthProbe());
 }
 
@@ -214,7 +219,7 @@ TEST_F(GoProbesTest, NothingIsArmedWhileOff) {
   cpu[1] = 0s;
   Cost(1, 100'000);
   cpu[1] = 100s;
-  probes.Settle();
+  probes.Settle(1000s);
   EXPECT_THAT(attacher.attached(), IsEmpty());
   probes.SetEnabled(true);
   EXPECT_THAT(attacher.attached(), SizeIs(2));
@@ -247,19 +252,40 @@ TEST_F(GoProbesTest, WhatCannotBeArmedAnewIsDetached) {
   EXPECT_THAT(attacher.attached(), IsEmpty()) << "or nobody ever takes it away";
 }
 
-TEST_F(GoProbesTest, TheOldestBinaryGivesWay) {
-  for (uint64_t number = 1; number <= 256; ++number) probes.Consider(file.Binary(number));
-  EXPECT_TRUE(probes.Knows(file.Binary(1).file));
-  probes.Consider(file.Binary(257));
-  EXPECT_FALSE(probes.Knows(file.Binary(1).file));
-  EXPECT_TRUE(probes.Knows(file.Binary(2).file));
+TEST_F(GoProbesTest, OneThatNobodyRunsGivesWayAndNoOther) {
+  for (uint64_t number = 1; number <= 256; ++number) probes.Consider(RunBy(number));
+  EXPECT_FALSE(probes.Consider(RunBy(257))) << "all are in use";
   EXPECT_THAT(attacher.attached(), SizeIs(256));
-  EXPECT_THAT(probes.List(), SizeIs(256));
-  EXPECT_FALSE(attacher.attached().contains(0));
+  probes.OnEnd(RunBy(5).process, 100s);
+  EXPECT_TRUE(probes.Consider(RunBy(257)));
+  EXPECT_THAT(attacher.attached(), SizeIs(256));
+  EXPECT_FALSE(attacher.attached().contains(4)) << "the fifth, counted from 0";
+}
+
+TEST_F(GoProbesTest, OneThatNobodyRunsIsLetGoAfterAWhile) {
+  probes.Consider(RunBy(1));
+  probes.OnEnd(RunBy(1).process, 100s);
+  EXPECT_TRUE(probes.IsOpen());
+  probes.Settle(160s);
+  EXPECT_THAT(attacher.attached(), SizeIs(1));
+  probes.Settle(800s);
+  EXPECT_THAT(attacher.attached(), IsEmpty());
+  EXPECT_THAT(probes.List(), IsEmpty());
+}
+
+TEST_F(GoProbesTest, OneThatIsRunAgainStays) {
+  probes.Consider(RunBy(1));
+  probes.OnEnd(RunBy(1).process, 100s);
+  probes.Consider(RunBy(1));
+  probes.Settle(800s);
+  EXPECT_THAT(attacher.attached(), SizeIs(1));
 }
 
 TEST_F(GoProbesTest, NumbersStayBelow1024AndAreNeverShared) {
-  for (uint64_t number = 1; number <= 2500; ++number) probes.Consider(file.Binary(number));
+  for (uint64_t number = 1; number <= 2500; ++number) {
+    probes.Consider(RunBy(number));
+    if (number >= 256) probes.OnEnd(RunBy(number).process, 100s);
+  }
   const auto attached = attacher.attached();
   EXPECT_THAT(attached, SizeIs(256));
   EXPECT_LT(attached.rbegin()->first, 1024u);

@@ -16,7 +16,7 @@ constexpr uint64_t kMiB = 1 << 20;
 class MemoryRoom : public ::testing::Test {
  protected:
   MemoryRoom() {
-    proc_fs.texts["meminfo"] = "MemTotal:        8000000 kB\nMemFree:          100000 kB\nMemAvailable:    2048 kB\n";
+    proc_fs.texts["meminfo"] = "MemTotal:        8000000 kB\nMemFree:          100000 kB\nMemAvailable: 2097152 kB\n";
   }
   void RunIn(const std::string& cgroup) { proc_fs.texts["7/cgroup"] = "0::" + cgroup + "\n"; }
   /// A cgroup; `stat` is its memory.stat.
@@ -83,10 +83,22 @@ TEST_F(MemoryRoom, AnAncestorsLimitHoldsWithoutAnOwn) {
 TEST_F(MemoryRoom, WithoutALimitItIsTheMachines) {
   RunIn("/pod");
   AddCgroup("/pod", "max", 100 * kMiB);
-  EXPECT_EQ(Left(), 2 * kMiB);
+  EXPECT_EQ(Left(), 2048 * kMiB);
   EXPECT_EQ(Reason(), "the machine's memory");
   RunIn("/");
   EXPECT_EQ(Reason(), "the machine's memory");
+}
+
+TEST_F(MemoryRoom, AMachineWithLessThanTheLimitCounts) {
+  RunIn("/pod");
+  AddCgroup("/pod", std::to_string(4096 * kMiB), 100 * kMiB);
+  EXPECT_EQ(Left(), 2048 * kMiB);
+  EXPECT_EQ(Reason(), "the machine's memory");
+}
+
+TEST_F(MemoryRoom, BeyondTheRootOfTheNamespaceNothingIsKnown) {
+  RunIn("/../pod");
+  EXPECT_FALSE(Room());
 }
 
 TEST_F(MemoryRoom, WithoutTheUnifiedHierarchyItIsTheMachines) {

@@ -185,10 +185,22 @@ TEST_F(Ends, AnExitIsNoCrash) {
   EXPECT_EQ(State(), kEnded) << "with two, but from far below the limit: os.Exit(2)";
 }
 
-TEST_F(Ends, AFaultWhileAStackGrewIsACrashThoughItWasNotSeen) {
+TEST_F(Ends, AFaultThatWasNotSeenIsACrashOfAStackThatWasNearlyFull) {
   Grow(Thread());
   End(1, kSegv);
+  EXPECT_EQ(State(), kEnded) << "256 KiB of 8 MiB: the fault was something else's";
+  Grow(Thread(11, 2));
+  Look(Thread(11, 2), 5 * kMiB);
+  End(2, kSegv);
   EXPECT_EQ(State(), kCrashed);
+}
+
+TEST_F(Ends, WhatWasSeenLongBeforeTheDeathIsNotItsReason) {
+  Grow(Thread());
+  Look(Thread(), 5 * kMiB);
+  now += 9s;
+  End(1, kSegv);
+  EXPECT_EQ(State(), kEnded);
 }
 
 TEST_F(Ends, OneThatIsToldToStopHasNotCrashed) {
@@ -247,7 +259,8 @@ TEST_F(Ends, AnHonestStackIsNotToBlameForAnOomKill) {
 }
 
 TEST_F(Ends, TheEndOfAnotherProgramIsNotThisOnes) {
-  Grow(Goroutine());
+  RunAway(Goroutine());
+  Look(Goroutine(), 300 * kMiB);
   End(2, kSegv);
   ProcessEnd before_exec{.process = ProcessOf(1), .time = now, .wall = WallOf(now), .exit_code = 0};
   before_exec.process.exec_id = 0;
@@ -262,11 +275,12 @@ TEST_F(Ends, TheEndOfAnotherProgramIsNotThisOnes) {
 }
 
 TEST_F(Ends, ADeathIsThatOfAllStacksOfTheProcess) {
-  for (uint64_t id = 1; id <= 3; ++id) Grow(Goroutine(id));
+  for (uint64_t id = 1; id <= 3; ++id) RunAway(Goroutine(id));
   Grow(Goroutine(1, 2));
   RecursionReading other = Goroutine(9);
   other.stack = StackOf({"leaf"}).Then({"main.other"}).Repeat(500).Then({"main.main"});
-  Grow(other);
+  RunAway(other);
+  Look(other, 300 * kMiB);
   End(1, kSegv);
   for (const RecursionEvent& event : detector.Events()) {
     EXPECT_TRUE(event.state == kCrashed || event.cycle[0].name != "main.other");

@@ -121,7 +121,7 @@ TEST_F(Stories, AnHonestOccurrenceAfterACrashLeavesItsEvidence) {
   EXPECT_EQ(State(), kActive);
   Pass(11s);
   RecursionEvent after = Story();
-  EXPECT_EQ(after.occurrences, 2u);
+  EXPECT_EQ(after.occurrences, 1u);
   after.occurrences = crash.occurrences;
   after.last_seen = crash.last_seen;
   EXPECT_EQ(after, crash);
@@ -272,6 +272,50 @@ TEST_F(Stories, WhatGrewIsNot) {
   EXPECT_EQ(Grade(), kGrowing);
 }
 
+TEST_F(Stories, AnHonestOccurrenceAfterACrashIsPassingAndNoNewAlarm) {
+  CrashOnce(1);
+  detector.TakeChanges(now);
+  const RecursionEvent crash = Story();
+  Look(Goroutine(7, 2), 32 * kKiB);
+  for (const RecursionChange& change : detector.TakeChanges(now)) EXPECT_TRUE(change.passing);
+  RecursionReading back = Goroutine(7, 2);
+  back.stack = Flat();
+  Look(back, kKiB);
+  size_t told = 0;
+  for (const RecursionChange& change : detector.TakeChanges(now)) {
+    EXPECT_TRUE(change.passing);
+    EXPECT_NE(change.event.state, kActive);
+    EXPECT_NE(change.event.state, kCrashed) << "it has not crashed again";
+    ++told;
+  }
+  EXPECT_EQ(told, 1u) << "who watches learns that it is over";
+  EXPECT_EQ(Story(), crash);
+}
+
+TEST_F(Stories, ARunawayIsToldThoughAnEarlierOneOfItsProcessCameBackAndAnotherStackIsHonest) {
+  Look(Goroutine(2), 64 * kKiB);
+  RunAway(Goroutine(1));
+  RecursionReading back = Goroutine(1);
+  back.stack = Flat();
+  Look(back, kKiB);
+  Look(Goroutine(2), 64 * kKiB);
+  EXPECT_EQ(State(), kEnded);
+  RunAway(Goroutine(3));
+  EXPECT_EQ(State(), kActive);
+  EXPECT_EQ(Grade(), kProjected);
+  EXPECT_EQ(Story().goroutine, 3u);
+}
+
+TEST_F(Stories, OneThatStandsStillIsNoLongerProjected) {
+  RunAway(Goroutine());
+  EXPECT_EQ(Grade(), kProjected);
+  for (int second = 0; second < 8; ++second) {
+    now += 1s;
+    Look(Goroutine(), 256 * kMiB);
+  }
+  EXPECT_EQ(Grade(), kGrowing) << Story().reason;
+}
+
 TEST_F(Stories, AWallClockThatGoesBackTurnsNothingAround) {
   Grow(Goroutine());
   RecursionReading late = Goroutine();
@@ -284,6 +328,8 @@ TEST_F(Stories, AWallClockThatGoesBackTurnsNothingAround) {
   EXPECT_EQ(Story().last_seen, seen);
   detector.OnTime(now, WallOf(now) - 24h);
   EXPECT_EQ(State(), kActive);
+  late.stack_bytes = 300 * kMiB;
+  detector.OnReading(late);
   ProcessEnd end{.process = ProcessOf(1), .time = now, .wall = WallOf(now) - 24h, .exit_code = kSegv};
   detector.OnProcessEnd(end);
   EXPECT_EQ(State(), kCrashed);
