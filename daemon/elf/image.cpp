@@ -38,7 +38,8 @@ absl::StatusOr<Piece> Image::Map(uint64_t offset, uint64_t size, std::string_vie
   static const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   const uint64_t start = offset & ~(page - 1);
   const size_t length = size + (offset - start);
-  void* mapped = mmap(nullptr, length, PROT_READ, MAP_PRIVATE, fd_.get(), static_cast<off_t>(start));
+  // Shared: into private mappings of a file, executable or not, the kernel puts the breakpoints of uprobes.
+  void* mapped = mmap(nullptr, length, PROT_READ, MAP_SHARED, fd_.get(), static_cast<off_t>(start));
   if (mapped == MAP_FAILED) {
     return Error(absl::StatusCode::kInvalidArgument, "cannot map {} ({} bytes): {}", what, size, ErrnoText(errno));
   }

@@ -74,4 +74,5 @@ class Honest(DaemonCase):
                 subprocess.run(["go", "build", "-o", f"{folder}/go", "net/http"], check=True, cwd="/",
                                stdin=subprocess.DEVNULL, env={**os.environ, "GOCACHE": str(cache)})
                 shutil.rmtree(cache, ignore_errors=True)
-        self.assert_honest(self.stories(), "compilers")
+        commands = {"gcc", "cc1", "as", "collect2", "ld", "go", "compile", "asm", "link", "vet"}
+        self.assert_honest([event for event in self.stories() if event["command"] in commands], "compilers")

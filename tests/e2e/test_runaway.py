@@ -266,7 +266,8 @@ class Probes(RootCase):
         program = Target([binary, "map", "--after", 1])
         self.addCleanup(program.stop)
         program.process.wait(60)
-        self.assertEqual(daemon.json("recursion", "list")["events"], [])
+        self.assertEqual([event for event in daemon.json("recursion", "list")["events"] if event["pid"] == program.pid],
+                         [])
 
     def test_without_probes_the_tick_finds_it(self):
         daemon = self.start("--map-probes", "off")
@@ -274,7 +275,8 @@ class Probes(RootCase):
         program = Target([build_go("runaway"), "map", "--after", AFTER])
         self.addCleanup(program.stop)
         program.process.wait(60)
-        events = eventually(lambda: daemon.json("recursion", "list")["events"], 10)
+        events = eventually(lambda: [event for event in daemon.json("recursion", "list")["events"]
+                                     if event["pid"] == program.pid], 10)
         self.assertEqual(events[0]["grade"], "projected", events)
         self.assertEqual(events[0]["state"], "crashed", events[0]["reason"])
 
