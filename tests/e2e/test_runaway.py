@@ -226,6 +226,16 @@ class Probes(RootCase):
         self.assertEqual(daemon.terminate(), 0)
         self.assertFalse(self.armed(pid, binary), "left armed by a daemon that has stopped")
 
+    def test_two_daemons_do_not_take_each_others_breakpoints_for_the_programs_code(self):
+        pid, binary = self.idle()
+        for _ in range(2):
+            daemon = self.start()
+            self.addCleanup(daemon.clean)
+            states = eventually(lambda: [one["state"] for one in daemon.json("status")["probes"]["binaries"]
+                                         if one["path"] == str(binary)], 20)
+            self.assertEqual(states, ["armed"])
+        self.assertTrue(self.armed(pid, binary))
+
     def test_they_go_when_the_daemon_is_killed(self):
         pid, binary = self.idle()
         daemon = self.start()

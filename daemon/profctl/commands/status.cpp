@@ -34,8 +34,8 @@ void PrintHeading(const v1::GetStatusResponse& status) {
   fmt::print("knows {} processes, stores {} of history\n", FormatCount(status.processes()),
              FormatBytes(status.store_bytes()));
   if (!status.probe_mechanism().empty()) {
-    fmt::print("probes: {}, by {}, {} a hit\n", status.probes_on() ? "on" : "off", status.probe_mechanism(),
-               FormatDuration(ToNanoseconds(status.probe_trap_cost())));
+    fmt::print("probes: {}, by {}, {:.2f} us a hit\n", status.probes_on() ? "on" : "off",
+               Escape(status.probe_mechanism()), Seconds(status.probe_trap_cost()) * 1e6);
   }
   if (status.http_address().empty()) {
     fmt::print("HTTP: off\n");
