@@ -32,6 +32,13 @@ volatile bool never = false;
   return WithoutEnd(level + 1) + static_cast<int>(frame[0]);
 }
 
+// So large that the stack is full before there is a fold to be found.
+[[gnu::noinline]] int WithLargeFrames(uint64_t level) {
+  volatile char frame[32 << 10];
+  frame[0] = static_cast<char>(level);
+  return WithLargeFrames(level + 1) + frame[0];
+}
+
 class TripwiresTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -92,6 +99,17 @@ TEST_F(TripwiresTest, AnOverflowIsReadAtItsSignal) {
   EXPECT_GT(reading->stack_bytes, kStack * 9 / 10);
   EXPECT_GE(reading->stack_hi - reading->stack_lo, kStack * 9 / 10);
   EXPECT_FALSE(reading->main_thread_stack);
+}
+
+TEST_F(TripwiresTest, AnOverflowOfFewLargeFramesIsReadToo) {
+  constexpr size_t kStack = 1 << 20;
+  const Child child([] { WithLargeFrames(0); }, kStack);
+  const auto reading = Await([&](const StackReading& one) { return one.process.tgid == child.pid(); });
+  ASSERT_TRUE(reading.has_value());
+  EXPECT_TRUE(reading->fatal);
+  EXPECT_GT(reading->stack.frames.size(), 20u);
+  EXPECT_LT(reading->stack.frames.size(), 64u);
+  EXPECT_GT(reading->stack_bytes, kStack * 8 / 10);
 }
 
 TEST_F(TripwiresTest, ASuspectIsLookedAtAndNobodyElse) {
