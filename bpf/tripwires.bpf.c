@@ -219,6 +219,18 @@ static __always_inline void find_full_stack(struct unwind_state* s, struct task_
   s->stack_hi = bounds.end;
 }
 
+// The kernel's siginfo of a fault begins as the user's (sigaction(2)): numbers, then the address.
+#define SIGINFO_ADDRESS_AT 16
+#define LOWEST_POINTER 4096  // below are marks for "no siginfo"
+#define NEAR_STACK_POINTER (64 << 10)
+
+static __always_inline bool is_at_stack_pointer(__u64 siginfo, __u64 sp) {
+  __u64 touched = 0;
+  if (siginfo < LOWEST_POINTER) return false;
+  if (bpf_probe_read_kernel(&touched, sizeof(touched), (void*)(siginfo + SIGINFO_ADDRESS_AT))) return false;
+  return touched - sp + NEAR_STACK_POINTER < 2 * NEAR_STACK_POINTER;
+}
+
 SEC("raw_tp/signal_generate")
 int fatal_signal(struct bpf_raw_tracepoint_args* ctx) {
   __u64 began_ns = bpf_ktime_get_ns();
@@ -249,6 +261,7 @@ int fatal_signal(struct bpf_raw_tracepoint_args* ctx) {
     scratch->reading.process = id;
     scratch->reading.fatal = deadly;
     describe_reading(&scratch->reading, &scratch->user, task, NULL, PROFD_TRIGGER_FATAL_SIGNAL);
+    scratch->reading.fault_at_stack_pointer = is_at_stack_pointer(ctx->args[1], registers.sp);
     send_reading(&scratch->reading, &scratch->user);
   }
   give_back(scratch);

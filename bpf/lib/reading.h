@@ -43,6 +43,8 @@ static __always_inline void describe_reading(struct profd_reading_record* record
   record->header.time_ns = bpf_ktime_get_boot_ns();
   record->tid = BPF_CORE_READ(task, pid);
   record->trigger = trigger;
+  record->fault_at_stack_pointer = 0;
+  record->pad = 0;
   record->goroutine = 0;
   record->max_stack = 0;
   if (go && s->goroutine) {

@@ -154,16 +154,18 @@ struct profd_reading_record {
   struct profd_record_header header;
   struct profd_process_id process;
   __u32 tid;
-  __u32 trigger;             // enum profd_trigger
-  __u64 goroutine;           // Go's id; 0: none
-  __u64 stack_lo, stack_hi;  // of the mapping or the goroutine; 0: not known
-  __u64 stack_bytes;         // in use
-  __u64 max_stack;           // what runtime.maxstacksize says; 0: no Go, or not known
-  __u64 rlimit_stack;        // RLIMIT_STACK, which limits the main thread's
-  __u32 main_thread_stack;   // 1: it is that stack
-  __u32 fatal;               // 1: the process will die of what triggered this
-  __u32 positions_verified;  // places that the depth was found by
-  __u32 sampled_frames;      // that an estimated depth is extrapolated from
+  __u32 trigger;                 // enum profd_trigger
+  __u64 goroutine;               // Go's id; 0: none
+  __u64 stack_lo, stack_hi;      // of the mapping or the goroutine; 0: not known
+  __u64 stack_bytes;             // in use
+  __u64 max_stack;               // what runtime.maxstacksize says; 0: no Go, or not known
+  __u64 rlimit_stack;            // RLIMIT_STACK, which limits the main thread's
+  __u32 main_thread_stack;       // 1: it is that stack
+  __u32 fatal;                   // 1: the process will die of what triggered this
+  __u32 positions_verified;      // places that the depth was found by
+  __u32 sampled_frames;          // that an estimated depth is extrapolated from
+  __u32 fault_at_stack_pointer;  // 1: what was touched and could not be is next to it
+  __u32 pad;
   __u64 repeats[PROFD_MAX_FOLDS];
   __u8 comm[PROFD_COMM_BYTES];  // thread name, raw
   struct profd_stack_record stack;

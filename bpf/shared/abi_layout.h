@@ -108,7 +108,7 @@ PROFD_FIELD(profd_go_process, labels_are_list, 80, 4);
 PROFD_FIELD(profd_go_process, pad, 84, 4);
 PROFD_FIELD(profd_go_process, max_stack_at, 88, 8);
 
-PROFD_SIZE(profd_reading_record, 312);
+PROFD_SIZE(profd_reading_record, 320);
 PROFD_FIELD(profd_reading_record, process, 16, 16);
 PROFD_FIELD(profd_reading_record, tid, 32, 4);
 PROFD_FIELD(profd_reading_record, trigger, 36, 4);
@@ -122,9 +122,10 @@ PROFD_FIELD(profd_reading_record, main_thread_stack, 88, 4);
 PROFD_FIELD(profd_reading_record, fatal, 92, 4);
 PROFD_FIELD(profd_reading_record, positions_verified, 96, 4);
 PROFD_FIELD(profd_reading_record, sampled_frames, 100, 4);
-PROFD_FIELD(profd_reading_record, repeats, 104, 8 * PROFD_MAX_FOLDS);
-PROFD_FIELD(profd_reading_record, comm, 136, PROFD_COMM_BYTES);
-PROFD_FIELD(profd_reading_record, stack, 152, 160);
+PROFD_FIELD(profd_reading_record, fault_at_stack_pointer, 104, 4);
+PROFD_FIELD(profd_reading_record, repeats, 112, 8 * PROFD_MAX_FOLDS);
+PROFD_FIELD(profd_reading_record, comm, 144, PROFD_COMM_BYTES);
+PROFD_FIELD(profd_reading_record, stack, 160, 160);
 
 PROFD_SIZE(profd_go_binary, 128);
 PROFD_FIELD(profd_go_binary, go, 0, 96);

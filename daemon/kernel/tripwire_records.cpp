@@ -50,6 +50,7 @@ bool DecodeReading(const void* data, size_t size, TripwireRecords& out) {
                        .rlimit_stack = record->rlimit_stack,
                        .main_thread_stack = record->main_thread_stack != 0,
                        .fatal = record->fatal != 0,
+                       .fault_at_stack_pointer = record->fault_at_stack_pointer != 0,
                        .positions_verified = record->positions_verified,
                        .sampled_frames = record->sampled_frames,
                        .stack = *std::move(stack)};

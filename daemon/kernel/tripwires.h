@@ -30,6 +30,7 @@ struct StackReading {
   uint64_t rlimit_stack = 0;            ///< RLIMIT_STACK, bytes
   bool main_thread_stack = false;       ///< that this limits
   bool fatal = false;                   ///< the process dies of what triggered this
+  bool fault_at_stack_pointer = false;  ///< a fatal signal: what was touched and could not be is next to it
   uint32_t positions_verified = 0;
   uint32_t sampled_frames = 0;  ///< that an estimated depth is extrapolated from
   RawStack stack;               ///< with the folds' repeats in full

@@ -185,6 +185,7 @@ RecursionReading RecursionStage::Convert(const StackReading& raw, const Resolver
                            .wall = parts_.clock->ToWall(raw.time),
                            .trigger = raw.trigger,
                            .fatal = raw.fatal,
+                           .fault_at_stack_pointer = raw.fault_at_stack_pointer,
                            .stack = NameStack(raw.stack, symbolized, last_try),
                            .stack_bytes = raw.stack_bytes};
   reading.positions_verified = raw.positions_verified;

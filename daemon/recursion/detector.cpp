@@ -213,7 +213,7 @@ bool Detector::IsOverflow(const RecursionReading& reading) const {
   const bool full = reading.limit.bytes != 0 && static_cast<double>(reading.stack_bytes) >=
                                                     options_.fatal_share * static_cast<double>(reading.limit.bytes);
   return reading.trigger == RecursionTrigger::kFatalError ||
-         (reading.trigger == RecursionTrigger::kFatalSignal && full);
+         (reading.trigger == RecursionTrigger::kFatalSignal && (full || reading.fault_at_stack_pointer));
 }
 
 // The death that this reading is about.
@@ -224,10 +224,11 @@ void Detector::Die(const RunKey& key, const RecursionReading& reading) {
   if (run.fault_elsewhere) return;
   run.fault_at_limit = true;
   if (!reading.fatal) return;  // a handler may save it; its end will tell
-  const std::string why = reading.trigger == RecursionTrigger::kFatalError
-                              ? fmt::format("the Go runtime gave up: stack overflow at {}", Bytes(reading.stack_bytes))
-                              : fmt::format("a fault at the end of its stack, {} of {} in use",
-                                            Bytes(reading.stack_bytes), Bytes(reading.limit.bytes));
+  const std::string why =
+      reading.trigger == RecursionTrigger::kFatalError
+          ? fmt::format("the Go runtime gave up: stack overflow at {}", Bytes(reading.stack_bytes))
+          : fmt::format("a fault at the end of its stack, {} of {} in use", Bytes(reading.stack_bytes),
+                        reading.limit.bytes ? Bytes(reading.limit.bytes) : "an unknown limit");
   SetGrade(stories_.at(run.story), RecursionGrade::kProjected, why, reading.wall);
   run.grade = RecursionGrade::kProjected;
   EndRun(key, RecursionState::kCrashed, why, reading.wall, reading.wall);

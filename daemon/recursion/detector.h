@@ -25,7 +25,8 @@ struct RecursionReading {
   BootTime time{};
   WallTime wall{};
   RecursionTrigger trigger = RecursionTrigger::kSample;
-  bool fatal = false;  ///< the process dies of what triggered this
+  bool fatal = false;                   ///< the process dies of what triggered this
+  bool fault_at_stack_pointer = false;  ///< a fatal signal: what was touched and could not be is next to it
   ReadStack stack;
   uint64_t stack_bytes = 0;        ///< in use
   StackLimit limit;                ///< cut to memory

@@ -195,6 +195,15 @@ TEST_F(Ends, AFaultThatWasNotSeenIsACrashOfAStackThatWasNearlyFull) {
   EXPECT_EQ(State(), kCrashed);
 }
 
+TEST_F(Ends, AFaultAtTheStackPointerIsAnOverflowWhateverTheLimit) {
+  RecursionReading reading = Thread();
+  reading.limit = {};
+  reading.fault_at_stack_pointer = true;
+  Fault(reading, 500 * kKiB);
+  EXPECT_EQ(State(), kCrashed);
+  EXPECT_EQ(Grade(), RecursionGrade::kProjected);
+}
+
 TEST_F(Ends, WhatWasSeenLongBeforeTheDeathIsNotItsReason) {
   Grow(Thread());
   Look(Thread(), 5 * kMiB);
