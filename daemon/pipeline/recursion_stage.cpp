@@ -191,9 +191,11 @@ RecursionReading RecursionStage::Convert(const StackReading& raw, const Resolver
   reading.positions_verified = raw.positions_verified;
   reading.sampled_frames = raw.sampled_frames;
   reading.room = RoomOf(raw.process.tgid, raw.time);
-  const StackLimit own = raw.goroutine
-                             ? GoStackLimit(raw.max_stack)
-                             : ThreadStackLimit(raw.main_thread_stack, raw.rlimit_stack, raw.stack_lo, raw.stack_hi);
+  StackLimit own = raw.goroutine
+                       ? GoStackLimit(raw.max_stack)
+                       : ThreadStackLimit(raw.main_thread_stack, raw.rlimit_stack, raw.stack_lo, raw.stack_hi);
+  // Another BPF program may have taken the one look at mappings that there is in a signal.
+  if (own.bytes == 0 && raw.fault_at_stack_pointer) own = {.bytes = raw.stack_bytes, .reason = "where it faulted"};
   reading.limit = CutToMemory(own, raw.stack_bytes, reading.room);
   return reading;
 }
