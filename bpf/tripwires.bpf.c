@@ -222,13 +222,21 @@ static __always_inline void find_full_stack(struct unwind_state* s, struct task_
 // The kernel's siginfo of a fault begins as the user's (sigaction(2)): numbers, then the address.
 #define SIGINFO_ADDRESS_AT 16
 #define LOWEST_POINTER 4096  // below are marks for "no siginfo"
-#define NEAR_STACK_POINTER (64 << 10)
+// A frame is touched somewhere, and a call pushes below it.
+#define BELOW_STACK_POINTER (64 << 10)
+#define ABOVE_STACK_POINTER (1 << 20)
 
 static __always_inline bool is_at_stack_pointer(__u64 siginfo, __u64 sp) {
   __u64 touched = 0;
   if (siginfo < LOWEST_POINTER) return false;
   if (bpf_probe_read_kernel(&touched, sizeof(touched), (void*)(siginfo + SIGINFO_ADDRESS_AT))) return false;
-  return touched - sp + NEAR_STACK_POINTER < 2 * NEAR_STACK_POINTER;
+  return touched - sp + BELOW_STACK_POINTER < BELOW_STACK_POINTER + ABOVE_STACK_POINTER;
+}
+
+// Only a constant index is relocated to the kernel's size of the elements.
+static __always_inline bool has_handler(struct task_struct* task, __u32 signal) {
+  if (signal == SIGBUS) return BPF_CORE_READ(task, sighand, action[SIGBUS - 1].sa.sa_handler) != NULL;
+  return BPF_CORE_READ(task, sighand, action[SIGSEGV - 1].sa.sa_handler) != NULL;
 }
 
 SEC("raw_tp/signal_generate")
@@ -243,7 +251,7 @@ int fatal_signal(struct bpf_raw_tracepoint_args* ctx) {
   current_process_id(task, &id);
   if (is_excluded(&id)) return 0;
   // 0: the default, which is death. A handler may go on: runtimes that use faults in their normal work have many.
-  bool deadly = BPF_CORE_READ(task, sighand, action[signal - 1].sa.sa_handler) == NULL;
+  bool deadly = !has_handler(task, signal);
   struct profd_probe_meter* meter = meter_of(&id);
   if (!deadly && (!meter || !take_look(meter, began_ns))) return 0;
   struct scratch* scratch = take_scratch();

@@ -138,6 +138,7 @@ void CommandLine::AddRecursion() {
     AddSelection(verb, options_);
     AddRows(verb, options_);
     verb.add_flag("--active", recursion_.active, "only what is under way");
+    verb.add_flag("--all", recursion_.all, "in the table: also what recurses and never grew, as honest programs do");
     verb.footer("sorts by seen, grade, depth, stack, count");
   };
   CLI::App* recursion = AddVerb("recursion", "recursion stories: list, watch, show ID", run_list);

@@ -100,6 +100,8 @@ Detector::Run* Detector::BeginRun(const RecursionReading& reading, const Cycle& 
   if (story.begun && !goes_on) ++event.occurrences;
   story.restored = {};
   if (story.active_runs++ > 0) return &run;
+  // What has not been told yet of the occurrence before.
+  if (story.transition) due_.push_back({.event = before.value_or(event), .transition = true});
   if (goes_on) {
     run.grade = event.grade;
     return &run;
@@ -209,11 +211,10 @@ void Detector::Judge(Run& run, const RecursionReading& reading) {
   }
 }
 
-bool Detector::IsOverflow(const RecursionReading& reading) const {
-  const bool full = reading.limit.bytes != 0 && static_cast<double>(reading.stack_bytes) >=
-                                                    options_.fatal_share * static_cast<double>(reading.limit.bytes);
+// A fault elsewhere is another bug's, however deep the stack is.
+bool Detector::IsOverflow(const RecursionReading& reading) {
   return reading.trigger == RecursionTrigger::kFatalError ||
-         (reading.trigger == RecursionTrigger::kFatalSignal && (full || reading.fault_at_stack_pointer));
+         (reading.trigger == RecursionTrigger::kFatalSignal && reading.fault_at_stack_pointer);
 }
 
 // The death that this reading is about.

@@ -49,7 +49,6 @@ struct DetectorOptions {
       3;                          ///< a Go stack doubles: three times is 8 times as deep, in 1 ms when nothing slows it
   unsigned growing_rises = 4;     ///< readings in a row, each deeper than the one before
   double projected_share = 0.25;  ///< of the limit: below it honest recursion is the rule
-  double fatal_share = 0.75;      ///< of the limit: a fault there is the stack's end, one below it something else
   std::chrono::seconds horizon{600};        ///< an overflow farther away than that is no alarm yet
   std::chrono::seconds unseen{10};          ///< a stack not seen for so long has ended, as far as anyone can tell
   std::chrono::seconds observed_kept{60};   ///< so long what never grew is remembered
@@ -122,7 +121,7 @@ class Detector {
     WallTime restored{};                   // when profd learnt of it from an earlier life
     RunKey shown{};                        // the run that the event is about
     size_t active_runs = 0;
-    bool changed = false, transition = false;
+    bool changed = false, transition = false, renamed = false;
     BootTime emitted{};
   };
 
@@ -147,7 +146,7 @@ class Detector {
   RecursionGrade WorstGradeOf(uint64_t story) const;
   std::vector<RunKey> RunsOf(const ProcessKey& process) const;
   bool WasOomKilled(const ProcessKey& process, const std::vector<RunKey>& keys);
-  bool IsOverflow(const RecursionReading& reading) const;
+  static bool IsOverflow(const RecursionReading& reading);
   void Die(const RunKey& key, const RecursionReading& reading);
 
   uint64_t StoryOf(const Process& process, const Cycle& cycle, WallTime wall);
@@ -176,7 +175,7 @@ class Detector {
   std::vector<Victim> victims_;  // of the OOM killer
   BootTime full_until_{};
   std::vector<std::string> removed_;
-  std::vector<RecursionChange> last_words_;
+  std::vector<RecursionChange> due_;  // to be told before all else
 };
 
 }  // namespace profd

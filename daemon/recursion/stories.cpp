@@ -79,7 +79,7 @@ void Detector::Name(uint64_t number, const Cycle& cycle) {
   story.event.identity = identity;
   story.event.cycle = cycle.functions;
   story.provisional = false;
-  story.changed = story.transition = true;
+  story.changed = story.renamed = true;
 }
 
 void Detector::OnNames(const RecursionReading& before, const RecursionReading& named) {
@@ -156,7 +156,7 @@ void Detector::SayLastWord(const RecursionEvent& event, const std::string& why) 
   if (last.state == RecursionState::kActive) last.state = RecursionState::kEnded;
   last.seconds_to_overflow.reset();
   last.reason = why;
-  last_words_.push_back({.event = std::move(last), .transition = true, .passing = true});
+  due_.push_back({.event = std::move(last), .transition = true, .passing = true});
 }
 
 void Detector::Forget(uint64_t number, const std::string& why) {
@@ -170,7 +170,10 @@ void Detector::SetGrade(Story& story, RecursionGrade grade, const std::string& w
   if (grade <= story.event.grade) return;
   story.event.grade = grade;
   story.event.reason = why;
-  story.before.reset();
+  // Of a death there is evidence until there is better: what only grows may come back.
+  const bool died =
+      story.before && story.before->state != RecursionState::kEnded && story.before->state != RecursionState::kActive;
+  if (!died || grade >= RecursionGrade::kProjected) story.before.reset();
   AddStep(story.event, wall, fmt::format("{}: {}", ToWord(grade), why));
   story.changed = story.transition = true;
 }
@@ -277,11 +280,12 @@ void Detector::Restore(std::vector<RecursionEvent> events, const std::function<b
 }
 
 std::vector<RecursionChange> Detector::TakeChanges(BootTime now) {
-  std::vector<RecursionChange> changes = std::exchange(last_words_, {});
+  std::vector<RecursionChange> changes = std::exchange(due_, {});
   for (auto& [number, story] : stories_) {
-    if (!story.changed || (!story.transition && now - story.emitted < options_.emit_gap)) continue;
+    const bool at_once = story.transition || story.renamed;
+    if (!story.changed || (!at_once && now - story.emitted < options_.emit_gap)) continue;
     changes.push_back({.event = story.event, .transition = story.transition, .passing = story.before.has_value()});
-    story.changed = story.transition = false;
+    story.changed = story.transition = story.renamed = false;
     story.emitted = now;
   }
   return changes;

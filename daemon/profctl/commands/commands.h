@@ -22,6 +22,7 @@ struct RecordOptions {
 };
 
 struct RecursionOptions {
+  bool all = false;  ///< also what is only observed
   bool active = false;
   std::string id;  ///< of `show`; its beginning will do
 };

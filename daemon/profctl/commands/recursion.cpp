@@ -1,6 +1,7 @@
 // `recursion`: runaway recursion and what led to it, now and of processes that are gone.
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstdio>
 #include <map>
 #include <string>
@@ -73,6 +74,23 @@ class Past {
   std::map<std::string, std::string> events_;
 };
 
+/// Of a story in which only numbers change, a line a second is enough for people.
+class Pace {
+ public:
+  bool Admits(const v1::RecursionEvent& event) {
+    const auto now = std::chrono::steady_clock::now();
+    const std::string state = event.grade() + event.state();
+    auto& [last_state, last] = told_[event.id()];
+    if (last_state == state && now - last < std::chrono::seconds(1)) return false;
+    last_state = state;
+    last = now;
+    return true;
+  }
+
+ private:
+  std::map<std::string, std::pair<std::string, std::chrono::steady_clock::time_point>> told_;
+};
+
 absl::Status Watch(const Options& options) {
   v1::WatchRecursionRequest request;
   ASSIGN_OR_RETURN(*request.mutable_selector(), options.Selector());
@@ -80,8 +98,9 @@ absl::Status Watch(const Options& options) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, Client::Connect(options.address));
   const Interrupt interrupt;
   ASSIGN_OR_RETURN(const Past past, Past::Create(*client, request.selector()));
+  Pace pace;
   const auto print = [&](const v1::RecursionEvent& event) {
-    if (past.Contains(event)) return;
+    if (past.Contains(event) || (!options.json() && !pace.Admits(event))) return;
     if (options.json()) {
       PrintJson(RecursionJson(event));
     } else {
@@ -102,7 +121,12 @@ int RunRecursionList(const Options& options, const RecursionOptions& recursion) 
     PrintJson(RecursionListJson(*events));
     return kExitOk;
   }
-  PrintLines(RecursionTable(*events, Now(), options.wide()).Render(), UseColor(options.color));
+  RecursionEvents shown = *events;
+  // Honest programs recurse all the time.
+  if (!recursion.all) std::erase_if(shown, [](const auto& event) { return event.grade() == "observed"; });
+  const size_t hidden = events->size() - shown.size();
+  PrintLines(RecursionTable(shown, Now(), options.wide()).Render(), UseColor(options.color));
+  if (hidden > 0) fmt::print(stderr, "{} that never grew: --all shows them\n", hidden);
   if (events->empty())
     fmt::print(stderr, "no recursion{}: profd has seen none\n", recursion.active ? " under way" : "");
   return kExitOk;

@@ -120,10 +120,10 @@ TEST_F(Ends, AFaultFarFromTheLimitIsSomethingElseThoughTheStackGrew) {
   EXPECT_EQ(State(), kEnded) << Story().reason;
 }
 
-TEST_F(Ends, AFaultWithAnUnknownLimitProvesNothing) {
+TEST_F(Ends, AFaultElsewhereProvesNothingHoweverDeepTheStack) {
   RecursionReading reading = Thread();
-  reading.limit = {};
-  Fault(reading, 100 * kMiB);
+  reading.limit.bytes = 5 * kMiB;
+  Fault(reading, 5 * kMiB);
   EXPECT_EQ(Grade(), kObserved);
   EXPECT_EQ(State(), kActive);
 }

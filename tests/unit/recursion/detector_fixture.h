@@ -81,6 +81,7 @@ class DetectorFixture : public ::testing::Test {
   void Fault(RecursionReading reading, uint64_t stack_bytes, bool fatal = true) {
     reading.trigger = RecursionTrigger::kFatalSignal;
     reading.fatal = fatal;
+    reading.fault_at_stack_pointer |= stack_bytes >= 6 * kMiB;
     Look(reading, stack_bytes);
   }
   void End(uint32_t pid, uint32_t exit_code) {

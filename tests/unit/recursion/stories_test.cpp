@@ -33,6 +33,7 @@ class Stories : public DetectorFixture {
   void FaultAndName(uint32_t pid, const std::string& binary) {
     RecursionReading before = Unnamed(Thread(11, pid), binary);
     before.trigger = RecursionTrigger::kFatalSignal;
+    before.fault_at_stack_pointer = true;
     before.fatal = true;
     before.time = now;
     before.wall = WallOf(now);
@@ -127,12 +128,21 @@ TEST_F(Stories, AnHonestOccurrenceAfterACrashLeavesItsEvidence) {
   EXPECT_EQ(after, crash);
 }
 
-TEST_F(Stories, AnOccurrenceThatGrowsReplacesTheEvidence) {
+TEST_F(Stories, AnOccurrenceThatOnlyGrowsLeavesTheEvidenceOfACrash) {
   CrashOnce(1);
   Grow(Goroutine(7, 2));
+  EXPECT_EQ(Grade(), kGrowing);
+  Pass(11s);
+  EXPECT_EQ(State(), kCrashed);
+  EXPECT_EQ(Story().process.pid, 1u);
+}
+
+TEST_F(Stories, AnOccurrenceThatIsProjectedReplacesTheEvidence) {
+  CrashOnce(1);
+  RunAway(Goroutine(7, 2));
   Pass(11s);
   EXPECT_EQ(State(), kEnded);
-  EXPECT_EQ(Grade(), kGrowing);
+  EXPECT_EQ(Grade(), kProjected);
   EXPECT_EQ(Story().process.pid, 2u);
   EXPECT_EQ(std::ranges::count_if(Story().history, [](const auto& one) { return one.what.starts_with("crashed"); }), 1);
 }
@@ -270,50 +280,6 @@ TEST_F(Stories, WhatGrewIsNot) {
   Pass(11s);
   Pass(24h);
   EXPECT_EQ(Grade(), kGrowing);
-}
-
-TEST_F(Stories, AnHonestOccurrenceAfterACrashIsPassingAndNoNewAlarm) {
-  CrashOnce(1);
-  detector.TakeChanges(now);
-  const RecursionEvent crash = Story();
-  Look(Goroutine(7, 2), 32 * kKiB);
-  for (const RecursionChange& change : detector.TakeChanges(now)) EXPECT_TRUE(change.passing);
-  RecursionReading back = Goroutine(7, 2);
-  back.stack = Flat();
-  Look(back, kKiB);
-  size_t told = 0;
-  for (const RecursionChange& change : detector.TakeChanges(now)) {
-    EXPECT_TRUE(change.passing);
-    EXPECT_NE(change.event.state, kActive);
-    EXPECT_NE(change.event.state, kCrashed) << "it has not crashed again";
-    ++told;
-  }
-  EXPECT_EQ(told, 1u) << "who watches learns that it is over";
-  EXPECT_EQ(Story(), crash);
-}
-
-TEST_F(Stories, ARunawayIsToldThoughAnEarlierOneOfItsProcessCameBackAndAnotherStackIsHonest) {
-  Look(Goroutine(2), 64 * kKiB);
-  RunAway(Goroutine(1));
-  RecursionReading back = Goroutine(1);
-  back.stack = Flat();
-  Look(back, kKiB);
-  Look(Goroutine(2), 64 * kKiB);
-  EXPECT_EQ(State(), kEnded);
-  RunAway(Goroutine(3));
-  EXPECT_EQ(State(), kActive);
-  EXPECT_EQ(Grade(), kProjected);
-  EXPECT_EQ(Story().goroutine, 3u);
-}
-
-TEST_F(Stories, OneThatStandsStillIsNoLongerProjected) {
-  RunAway(Goroutine());
-  EXPECT_EQ(Grade(), kProjected);
-  for (int second = 0; second < 8; ++second) {
-    now += 1s;
-    Look(Goroutine(), 256 * kMiB);
-  }
-  EXPECT_EQ(Grade(), kGrowing) << Story().reason;
 }
 
 TEST_F(Stories, AWallClockThatGoesBackTurnsNothingAround) {
