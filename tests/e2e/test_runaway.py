@@ -37,6 +37,7 @@ class WatchCase(DaemonCase):
         eventually(lambda: any(event["state"] != "active" for _, event in self.watch.of(pid)), seconds=10)
         eventually(lambda: all("+0x" not in frame["name"] and not frame["name"].startswith("0x")
                                for _, event in self.watch.of(pid)[-1:] for frame in event["cycle"]), seconds=5)
+        time.sleep(0.3)
         return ready, onset, died, self.watch.of(pid)
 
     def told_before(self, events, died, grade):
@@ -61,7 +62,8 @@ class GoRunaway(WatchCase):
         self.told_before(events, died, "projected")
         for name, grade in (("first", "observed"), ("growing", "growing"), ("projected", "projected")):
             self.latencies[name].append((self.told_before(events, died, grade) - onset["boot_ns"]) / 1e6)
-        last = events[-1][1]
+        # Its other stories, of the time before they had names or of shallow recursions beside, are none of this.
+        last = [event for _, event in events if event["grade"] == "projected"][-1]
         self.assertEqual(last["state"], "crashed", last["reason"])
         self.assertEqual(last["trigger"], "fatal_error")
         self.assertGreater(last["goroutine"], 0)
@@ -298,7 +300,8 @@ class Probes(RootCase):
             self.addCleanup(program.stop)
             program.event("onset", seconds=30)
             growing = eventually(lambda: [event for event in daemon.json("recursion", "list")["events"]
-                                          if event["grade"] != "observed"], 20)
+                                          if event["grade"] != "observed" and "+0x" not in event["cycle"][0]["name"]],
+                                 20)
             self.assertTrue(growing)
             daemon.kill()
             daemon = self.start(home=home)
