@@ -43,7 +43,8 @@ void RecursionOutlet::Publish(const RecursionChange& change, BootTime now) {
   const RecursionEvent& event = change.event;
   const bool worth = event.grade > RecursionGrade::kObserved || event.state == RecursionState::kCrashed;
   BootTime& written = written_[event.id];
-  if (!store_ || !worth || change.passing || (!change.transition && now - written < kWriteGap)) return;
+  if (!store_ || !worth || change.passing || (!change.transition && !change.renamed && now - written < kWriteGap))
+    return;
   written = now;
   stored_.insert(event.id);
   if (!writes_.Push({.event = event}, kEventBytes)) written = {};  // its next change tries again

@@ -62,6 +62,7 @@ struct DetectorOptions {
 struct RecursionChange {
   RecursionEvent event;
   bool transition = false;  ///< grade or state have changed, or it is new
+  bool renamed = false;     ///< its functions have got their names
   /// An occurrence of a story that has better evidence, and so goes on with that if this one never grows; or the last
   /// word about an id. For those who watch, not for memory, alarms and counters.
   bool passing = false;

@@ -284,7 +284,10 @@ std::vector<RecursionChange> Detector::TakeChanges(BootTime now) {
   for (auto& [number, story] : stories_) {
     const bool at_once = story.transition || story.renamed;
     if (!story.changed || (!at_once && now - story.emitted < options_.emit_gap)) continue;
-    changes.push_back({.event = story.event, .transition = story.transition, .passing = story.before.has_value()});
+    changes.push_back({.event = story.event,
+                       .transition = story.transition,
+                       .renamed = story.renamed,
+                       .passing = story.before.has_value()});
     story.changed = story.transition = story.renamed = false;
     story.emitted = now;
   }
