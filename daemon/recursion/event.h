@@ -63,7 +63,7 @@ struct RecursionEvent {
   std::vector<CodeFrame> root;   ///< the last frames, the thread's or goroutine's start function last
   uint64_t depth = 0;            ///< frames on the stack
   bool depth_exact = false;
-  std::optional<uint64_t> depth_error;  ///< frames by which an estimated depth may be wrong (standard error)
+  std::optional<uint64_t> depth_error;  ///< frames by which an estimated depth may be wrong (two standard errors)
   uint64_t stack_bytes = 0;
   uint64_t stack_limit_bytes = 0;  ///< 0: not known
   std::string limit_reason;        ///< "goroutine stack limit", "memory.max of /kubepods/...", "RLIMIT_STACK", ...

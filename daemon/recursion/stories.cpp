@@ -245,9 +245,9 @@ void Detector::Show(Run& run, const RecursionReading& reading, const Cycle& cycl
   event.depth = reading.stack.Depth();
   event.depth_exact = !reading.stack.DepthEstimated() && !reading.stack.truncated;
   event.depth_error.reset();
-  // Frames whose sizes vary as much as their mean: the error of the mean goes with the root of their number.
+  // Two standard errors, of frames whose sizes vary as much as their mean: that goes with the root of their number.
   if (reading.stack.DepthEstimated() && reading.sampled_frames > 0) {
-    event.depth_error = static_cast<uint64_t>(static_cast<double>(event.depth) / std::sqrt(reading.sampled_frames));
+    event.depth_error = static_cast<uint64_t>(2 * static_cast<double>(event.depth) / std::sqrt(reading.sampled_frames));
   }
   event.stack_bytes = reading.stack_bytes;
   event.stack_limit_bytes = reading.limit.bytes;

@@ -232,7 +232,7 @@ TEST_F(Grades, AnEstimatedDepthSaysHowWrongItMayBe) {
   Look(reading, 32 * kMiB);
   EXPECT_FALSE(Story().depth_exact);
   EXPECT_EQ(Story().depth, 600'002u);
-  EXPECT_THAT(Story().depth_error, Optional(30'000u)) << "a part in the root of 400";
+  EXPECT_THAT(Story().depth_error, Optional(60'000u)) << "two parts in the root of 400";
 }
 
 TEST_F(Grades, ADepthWithoutTheRootIsNotExact) {
