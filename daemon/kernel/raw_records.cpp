@@ -6,17 +6,10 @@
 #include <cstring>
 #include <map>
 
+#include "kernel/to_kernel.h"
 #include "shared/abi.h"
 
 namespace profd {
-namespace {
-
-ProcessId ToProcessId(const profd_process_id& id) {
-  return {.tgid = id.tgid, .exec_id = id.exec_id, .start_time_ns = id.start_time_ns};
-}
-
-}  // namespace
-
 std::string DecodeComm(const uint8_t* comm) {
   const char* text = reinterpret_cast<const char*>(comm);
   return std::string(text, strnlen(text, PROFD_COMM_BYTES));

@@ -1,4 +1,4 @@
-// profd's values in the kernel side's form.
+// profd's values in the kernel side's form, and back.
 #pragma once
 
 #include <linux/types.h>
@@ -11,6 +11,10 @@ namespace profd {
 
 inline profd_process_id ToKernel(const ProcessId& id) {
   return {.start_time_ns = id.start_time_ns, .tgid = id.tgid, .exec_id = id.exec_id};
+}
+
+inline ProcessId ToProcessId(const profd_process_id& id) {
+  return {.tgid = id.tgid, .exec_id = id.exec_id, .start_time_ns = id.start_time_ns};
 }
 
 /// `text`: where Go's functions are.

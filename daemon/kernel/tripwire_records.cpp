@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernel/to_kernel.h"
 #include "kernel/tripwires.h"
 #include "shared/abi.h"
 
@@ -16,10 +17,6 @@ std::optional<Record> Take(const void* data, size_t size) {
   if (size < sizeof(record)) return std::nullopt;
   std::memcpy(&record, data, sizeof(record));
   return record;
-}
-
-ProcessId ToProcessId(const profd_process_id& id) {
-  return {.tgid = id.tgid, .exec_id = id.exec_id, .start_time_ns = id.start_time_ns};
 }
 
 RecursionTrigger TriggerOf(uint32_t trigger) {

@@ -9,7 +9,7 @@
 namespace profd {
 
 /// The kernel emulates some instructions that it has put a breakpoint on (jumps, calls, pushes, nops), and single-steps
-/// the others, which is 15 to 20 times as slow. Until the place the function has changed neither its arguments'
+/// the others, which is 10 to 36 times as slow. Until the place the function has changed neither its arguments'
 /// registers nor the stack pointer.
 struct ProbePlace {
   uint32_t distance = 0;  ///< bytes from the entry

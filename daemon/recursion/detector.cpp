@@ -90,7 +90,7 @@ Detector::Run* Detector::BeginRun(const RecursionReading& reading, const Cycle& 
   Run& run = runs_[KeyOf(reading)];
   run = {.story = number, .process = reading.process, .tid = reading.tid, .first = reading.time};
   run.progress = reading.time;
-  run.first_bytes = run.doubling_bytes = run.progress_bytes = reading.stack_bytes;
+  run.doubling_bytes = run.progress_bytes = reading.stack_bytes;
   Story& story = stories_.at(number);
   RecursionEvent& event = story.event;
   // What profd's earlier life saw goes on.

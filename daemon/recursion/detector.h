@@ -105,7 +105,7 @@ class Detector {
     uint32_t tid = 0;
     RecursionGrade grade = RecursionGrade::kObserved;
     BootTime first{}, last{}, progress{};
-    uint64_t first_bytes = 0, last_bytes = 0, max_bytes = 0;
+    uint64_t last_bytes = 0, max_bytes = 0;
     uint64_t doubling_bytes = 0, progress_bytes = 0;
     unsigned doublings = 0, rises = 0;
     uint64_t limit_bytes = 0;
