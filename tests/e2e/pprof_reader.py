@@ -12,10 +12,15 @@ class Sample:
     values: list
     labels: dict     # name: str or int; the last one of that name
     repeats: list    # of each fold, leaf first
+    files: list      # of the mapping of each location, "" for none
 
     def frames(self):
         """Function names, leaf first, inlined ones too."""
         return [name for names in self.locations for name in names]
+
+    def user_frames(self):
+        """The same without the kernel's: a tick that is late finds it on its way back to the program."""
+        return [name for names, file in zip(self.locations, self.files) if file != "[kernel]" for name in names]
 
 
 @dataclasses.dataclass
@@ -47,17 +52,21 @@ class Profile:
         return sum(sample.values[index] for sample in self.samples)
 
     def flat(self, name="samples"):
-        """{function: value} of leaves."""
-        return self._add_up(name, lambda frames: frames[:1])
+        """{function: value} of the leaves of programs; the kernel's functions where a sample has none of a program."""
+        return self._add_up(name, lambda sample: (sample.user_frames() or sample.frames())[:1])
 
     def cum(self, name="samples"):
         """{function: value}, each function once a sample."""
-        return self._add_up(name, set)
+        return self._add_up(name, lambda sample: set(sample.frames()))
+
+    def user_cum(self, name="samples"):
+        """The same without the kernel's functions."""
+        return self._add_up(name, lambda sample: set(sample.user_frames()))
 
     def _add_up(self, name, choose):
         index, sums = self.index(name), {}
         for sample in self.samples:
-            for function in choose(sample.frames()):
+            for function in choose(sample):
                 sums[function] = sums.get(function, 0) + sample.values[index]
         return sums
 
@@ -140,10 +149,10 @@ def parse(data):
         function = group(raw)
         functions[one(function, 1)] = (strings[one(function, 2)], strings[one(function, 3)], strings[one(function, 4)],
                                        one(function, 5))
-    mappings, mapping_ids = [], set()
+    mappings, files = [], {0: ""}
     for raw in message.get(3, []):
         mapping = group(raw)
-        mapping_ids.add(one(mapping, 1))
+        files[one(mapping, 1)] = strings[one(mapping, 5)]
         mappings.append(Mapping(numbers(mapping.get(2, [0]))[-1], numbers(mapping.get(3, [0]))[-1],
                                 numbers(mapping.get(4, [0]))[-1], strings[one(mapping, 5)], strings[one(mapping, 6)]))
     locations = {}
@@ -154,7 +163,7 @@ def parse(data):
             if function not in functions:
                 raise ValueError(f"a line of unknown function {function}")
         mapping = one(location, 2)
-        if mapping and mapping not in mapping_ids:
+        if mapping not in files:
             raise ValueError(f"a location in unknown mapping {mapping}")
         locations[one(location, 1)] = (mapping, numbers(location.get(3, [0]))[-1], lines)
 
@@ -162,9 +171,10 @@ def parse(data):
     samples = []
     for raw in message.get(2, []):
         sample = group(raw)
-        stack = []
+        stack, files_of = [], []
         for identity in numbers(sample.get(1, [])):
-            _, address, lines = locations[identity]
+            mapping, address, lines = locations[identity]
+            files_of.append(files[mapping])
             stack.append([functions[function][0] for function, _ in lines] or [f"0x{address:x}"])
         labels, repeats = {}, []
         for label in map(group, sample.get(3, [])):
@@ -176,7 +186,7 @@ def parse(data):
         values = [signed(value) for value in numbers(sample.get(2, []))]
         if len(values) != len(sample_types):
             raise ValueError(f"a sample of {len(values)} values for {len(sample_types)} types")
-        samples.append(Sample(stack, values, labels, repeats))
+        samples.append(Sample(stack, values, labels, repeats, files_of))
     return Profile(sample_types, samples, mappings, functions, locations, one(message, 9), one(message, 10),
                    one(message, 12), value_type(message[11][0]) if 11 in message else ("", ""))
 

@@ -21,10 +21,11 @@ PREEMPTED = "runtime.asyncPreempt"
 
 
 def shares(profile):
-    """Shares of all samples by function, type arguments as tracebacks have them: "[...]"."""
+    """Shares of all samples by function, type arguments as tracebacks have them: "[...]". The runtime's profile has no
+    functions of the kernel."""
     total = profile.total()
     sums = {}
-    for name, count in profile.cum().items():
+    for name, count in profile.user_cum().items():
         name = re.sub(r"\[.*\]", "[...]", name)
         sums[name] = sums.get(name, 0) + count / total
     return sums, total

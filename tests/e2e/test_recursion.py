@@ -16,7 +16,7 @@ class RecursionCase(DaemonCase):
     warm_up = False  # until profd knows a Go program's goroutines it knows no bounds of their stacks
 
     def watch(self, program, leaf_share=0.8):
-        """(truth, samples that hit the leaf of the program, functions of `top` by name); some hit the kernel."""
+        """(truth, samples that hit the leaf of the program, functions of `top` by name)."""
         program = self.use(program)
         truth = program.event("ready")
         if self.warm_up:
@@ -24,7 +24,7 @@ class RecursionCase(DaemonCase):
         profile = self.daemon.record(truth["pid"], RECORD_SECONDS)
         total = profile.total()
         self.assertGreater(total, 20, "a program that burns a CPU was hardly sampled")
-        at_leaf = [sample for sample in profile.samples if sample.frames()[0] == truth["leaf"]]
+        at_leaf = [sample for sample in profile.samples if sample.user_frames()[:1] == [truth["leaf"]]]
         share = sum(sample.values[0] for sample in at_leaf) / total
         self.assertGreaterEqual(share, leaf_share, f"leaves: {profile.flat()}")
         top = self.daemon.top_functions(truth["pid"])
@@ -95,7 +95,7 @@ class CRecursion(RecursionCase):
         truth, samples, functions = self.watch(target("recurse_c", "--mode", "ordinary"))
         chain = [f"ordinary_{i}" for i in range(99, -1, -1)]
         for sample in samples:
-            frames = sample.frames()
+            frames = sample.user_frames()
             start = frames.index("ordinary_99")
             self.assertEqual(frames[start:start + 100], chain)
             self.assertEqual(frames[:start], ["spin_leaf", "bottom"])
@@ -121,7 +121,7 @@ class CRecursion(RecursionCase):
                                   100_000))
         program.event("depth")
         profile = self.daemon.record(program.pid, RECORD_SECONDS)
-        growing = [sample for sample in profile.samples if sample.frames()[0] == "growing_level"]
+        growing = [sample for sample in profile.samples if sample.user_frames()[:1] == ["growing_level"]]
         self.assertTrue(growing)
         self.assertLess(len(growing), profile.total() / 2, "each tick became a stack of its own")
         self.assertGreater(max(sample.labels["recursion_depth"] for sample in growing), 100_000)
@@ -189,7 +189,7 @@ class GoRecursion(RecursionCase):
                 program = go_target("recurse", "-mode", "ordinary", toolchain=toolchain)
                 _, samples, _ = self.watch(program, self.leaf_share)
                 for sample in samples:
-                    frames = sample.frames()
+                    frames = sample.user_frames()
                     start = frames.index("main.ordinary99")
                     self.assertEqual(frames[:start], ["main.spinLeaf", "main.bottom"])
                     self.assertEqual(frames[start:start + 101], [*chain, "main.main"])
