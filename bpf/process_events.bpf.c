@@ -35,12 +35,6 @@ static __always_inline void count_run(__u32 program, __u64 began_ns) {
   if (stats) add_run(stats, began_ns, 0);
 }
 
-// Of the whole process: the thread that ends last may not be the one that was killed.
-static __always_inline __u32 exit_code(struct task_struct* task) {
-  if (BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT) return BPF_CORE_READ(task, signal, group_exit_code);
-  return BPF_CORE_READ(task, exit_code);
-}
-
 static __always_inline void send(__u32 kind, struct task_struct* task, __u32 parent_tgid, __u64 cpu_ns) {
   struct profd_process_record* record = bpf_ringbuf_reserve(&process_events, sizeof(*record), 0);
   if (!record) {
@@ -99,7 +93,7 @@ int process_exit(struct bpf_raw_tracepoint_args* ctx) {
   struct task_struct* task = (struct task_struct*)ctx->args[0];
   // The last thread ends the process, whichever it is. When all end at once, the time of those that were a little
   // earlier is in no sum yet: each tells its own.
-  bool last = BPF_CORE_READ(task, signal, live.counter) == 0;
+  bool last = is_last_thread(task);
   bool all_end = BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT;
   if ((last || all_end) && !(BPF_CORE_READ(task, flags) & PF_KTHREAD)) {
     send(last ? PROFD_RECORD_EXIT : PROFD_RECORD_THREAD_EXIT, task, 0, BPF_CORE_READ(task, se.sum_exec_runtime));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
 // What looks at a stack the moment that something happens to it: probes in Go programs, where a goroutine's stack grows
-// and where the runtime gives up; a signal that kills; the OOM killer; and the ticks that suspects have of their own.
+// and where the runtime gives up; a signal that kills; the OOM killer; the ticks that suspects have of their own; and
+// their ends.
 // (The ordinary tick is the fifth, in cpu_sampler.)
 #include "lib/kernel.h"
 #include "lib/reading.h"
@@ -10,7 +11,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-enum { PROGRAM_GO_PROBE, PROGRAM_FATAL_SIGNAL, PROGRAM_OOM_KILL, PROGRAM_SUSPECT_TICK, PROGRAM_COUNT };
+enum { PROGRAM_GO_PROBE, PROGRAM_FATAL_SIGNAL, PROGRAM_OOM_KILL, PROGRAM_SUSPECT_TICK, PROGRAM_SUSPECT_EXIT, PROGRAM_COUNT };
 
 // Set before loading.
 const volatile __u64 hash_seed = 0;
@@ -324,5 +325,31 @@ int suspect_tick(struct bpf_perf_event_data* ctx) {
   send_reading(&scratch->reading, &scratch->user);
   give_back(scratch);
   count_run(PROGRAM_SUSPECT_TICK, began_ns, true);
+  return 0;
+}
+
+// The end of a suspect, in one ring with what was seen of it and before what is seen of its successor; the sampler's
+// collector tells of it too, but later.
+SEC("raw_tp/sched_process_exit")
+int suspect_exit(struct bpf_raw_tracepoint_args* ctx) {
+  __u64 began_ns = bpf_ktime_get_ns();
+  struct task_struct* task = (struct task_struct*)ctx->args[0];
+  struct profd_process_id id;
+  if (!is_last_thread(task)) return 0;
+  read_process_id(task, &id);
+  if (!bpf_map_lookup_elem(&suspects, &id)) return 0;
+  struct profd_process_record* record = bpf_ringbuf_reserve(&readings, sizeof(*record), 0);
+  if (!record) {
+    count_lost_reading();
+    return 0;
+  }
+  __builtin_memset(record, 0, sizeof(*record));
+  record->header.kind = PROFD_RECORD_EXIT;
+  record->header.time_ns = bpf_ktime_get_boot_ns();
+  record->process = id;
+  record->tid = BPF_CORE_READ(task, pid);
+  record->exit_code = exit_code(task);
+  bpf_ringbuf_submit(record, BPF_RB_FORCE_WAKEUP);
+  count_run(PROGRAM_SUSPECT_EXIT, began_ns, false);
   return 0;
 }

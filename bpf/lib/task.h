@@ -27,3 +27,14 @@ static __always_inline void current_process_id(struct task_struct* current, stru
 static __always_inline void read_comm(struct task_struct* task, __u8* comm) {
   bpf_core_read(comm, PROFD_COMM_BYTES, &task->comm);
 }
+
+// At the exit of a thread: whether the process ends with it.
+static __always_inline bool is_last_thread(struct task_struct* task) {
+  return BPF_CORE_READ(task, signal, live.counter) == 0;
+}
+
+// Of the whole process: the thread that ends last may not be the one that was killed.
+static __always_inline __u32 exit_code(struct task_struct* task) {
+  if (BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT) return BPF_CORE_READ(task, signal, group_exit_code);
+  return BPF_CORE_READ(task, exit_code);
+}

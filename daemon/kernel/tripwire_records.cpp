@@ -65,6 +65,12 @@ bool DecodeTripwireRecord(const void* data, size_t size, TripwireRecords& out) {
   if (!header) return false;
   switch (header->kind) {
     case PROFD_RECORD_READING: return DecodeReading(data, size, out);
+    case PROFD_RECORD_EXIT:
+      if (auto event = DecodeProcessEvent(data, size); event.ok()) {
+        out.exits.push_back({.event = *std::move(event), .after = out.readings.size()});
+        return true;
+      }
+      return false;
     case PROFD_RECORD_OOM_KILL:
       if (const auto record = Take<profd_process_record>(data, size)) {
         out.oom_kills.push_back(

@@ -47,6 +47,8 @@ class BpfTripwires final : public Tripwires {
     if (!fatal_signal_) return LibbpfError("attaching to fatal signals", errno, log);
     oom_kill_.reset(bpf_program__attach(skeleton_->progs.oom_kill));
     if (!oom_kill_) return LibbpfError("attaching to OOM kills", errno, log);
+    suspect_exit_.reset(bpf_program__attach(skeleton_->progs.suspect_exit));
+    if (!suspect_exit_) return LibbpfError("attaching to the ends of suspects", errno, log);
     return OpenTicks();
   }
 
@@ -146,7 +148,8 @@ class BpfTripwires final : public Tripwires {
     std::vector<ProgramStats> all;
     // In the order of the enum in bpf/tripwires.bpf.c.
     for (const bpf_program* program :
-         {GoProbe(), skeleton_->progs.fatal_signal, skeleton_->progs.oom_kill, skeleton_->progs.suspect_tick}) {
+         {GoProbe(), skeleton_->progs.fatal_signal, skeleton_->progs.oom_kill, skeleton_->progs.suspect_tick,
+          skeleton_->progs.suspect_exit}) {
       all.push_back(ToProgramStats(
           program, ReadPerCpu<profd_program_stats>(skeleton_->maps.program_stats, static_cast<uint32_t>(all.size()))));
     }
@@ -222,7 +225,7 @@ class BpfTripwires final : public Tripwires {
   std::set<ProcessId> suspects_;
   std::map<int, UniqueFd> ticks_;
   bool ticking_ = false, opened_ = false;  // they run; there are new ones that do not yet
-  Link fatal_signal_, oom_kill_;
+  Link fatal_signal_, oom_kill_, suspect_exit_;
   std::map<uint32_t, std::vector<Link>> links_;  // by binary
   std::chrono::nanoseconds trap_cost_{};
 };

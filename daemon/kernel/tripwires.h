@@ -1,4 +1,5 @@
-// Loads bpf/tripwires: the probes in Go programs, the fatal signal, the OOM kill, the suspects' ticks; and hands out
+// Loads bpf/tripwires: the probes in Go programs, the fatal signal, the OOM kill, the suspects' ticks and ends; and
+// hands out
 // what they, and the sampler's tick, have to tell.
 #pragma once
 
@@ -42,8 +43,15 @@ struct OomKill {
   BootTime time{};
 };
 
+/// The end of a process that was a suspect.
+struct SuspectExit {
+  ProcessEvent event;
+  size_t after = 0;  ///< how many of the readings were before it
+};
+
 struct TripwireRecords {
   std::vector<StackReading> readings;
+  std::vector<SuspectExit> exits;
   std::vector<OomKill> oom_kills;
   std::vector<ProbeCost> costs;
 };

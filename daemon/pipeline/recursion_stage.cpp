@@ -133,8 +133,11 @@ void RecursionStage::HandleReadings() {
   parts_.tripwires->Read(records);
   for (const OomKill& kill : records.oom_kills) detector_.OnOomKill(kill.process.tgid, kill.tid, kill.time);
   for (const ProbeCost& cost : records.costs) parts_.probes->OnCost(cost);
-  for (StackReading& reading : records.readings) {
-    Handle(std::move(reading));
+  auto exit = records.exits.begin();
+  for (size_t i = 0; i <= records.readings.size(); ++i) {
+    for (; exit != records.exits.end() && exit->after == i; ++exit) HandleEnd(exit->event);
+    if (i == records.readings.size()) break;
+    Handle(std::move(records.readings[i]));
     // The first of a burst is told before the next is looked at.
     Publish(parts_.clock->Boot());
   }
@@ -251,23 +254,27 @@ void RecursionStage::HandleEnds() {
     std::lock_guard lock(ends_mutex_);
     ends.swap(ends_);
   }
-  for (const ProcessEvent& event : ends) {
-    ProcessEnd end{.process = {.pid = event.process.tgid,
-                               .start_time_ns = event.process.start_time_ns,
-                               .exec_id = event.process.exec_id},
-                   .time = event.time,
-                   .wall = parts_.clock->ToWall(event.time),
-                   .exit_code = event.exit_code};
-    // An exec ends the program before it.
-    end.replaced = event.kind == ProcessEvent::Kind::kExec;
-    if (end.replaced) end.process.exec_id -= 1;
-    detector_.OnProcessEnd(end);
-    rooms_.erase(event.process.tgid);
-    if (!end.replaced) {
-      std::lock_guard lock(ends_mutex_);
-      looked_at_.erase(event.process.tgid);
-    }
+  for (const ProcessEvent& event : ends) HandleEnd(event);
+}
+
+void RecursionStage::HandleEnd(const ProcessEvent& event) {
+  {
+    // Told twice: by its tripwire, and later with all others.
+    std::lock_guard lock(ends_mutex_);
+    if (!looked_at_.contains(event.process.tgid)) return;
+    if (event.kind == ProcessEvent::Kind::kExit) looked_at_.erase(event.process.tgid);
   }
+  ProcessEnd end{.process = {.pid = event.process.tgid,
+                             .start_time_ns = event.process.start_time_ns,
+                             .exec_id = event.process.exec_id},
+                 .time = event.time,
+                 .wall = parts_.clock->ToWall(event.time),
+                 .exit_code = event.exit_code};
+  // An exec ends the program before it.
+  end.replaced = event.kind == ProcessEvent::Kind::kExec;
+  if (end.replaced) end.process.exec_id -= 1;
+  detector_.OnProcessEnd(end);
+  rooms_.erase(event.process.tgid);
 }
 
 void RecursionStage::Publish(BootTime now) {

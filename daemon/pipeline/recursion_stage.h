@@ -65,6 +65,7 @@ class RecursionStage {
   void Wake();
   void HandleReadings();
   void HandleEnds();
+  void HandleEnd(const ProcessEvent& event);
   void Handle(StackReading raw);
   bool IsBelievable(const StackReading& raw, const Resolver::Addresses& resolved) const;
   RecursionReading Convert(const StackReading& raw, const Resolver::Addresses& resolved, bool last_try);

@@ -69,6 +69,17 @@ std::vector<ProcessRow> RowsOf(const WindowData& window, const std::vector<Proce
   return rows;
 }
 
+/// Whoever asks for a process that has just died is told what it died of.
+absl::Status Gone(const Selector& selector, std::span<const RecursionEvent> stories) {
+  const auto story = std::ranges::find_if(stories, [&selector](const RecursionEvent& event) {
+    return selector.pid != 0 && event.process.pid == selector.pid;
+  });
+  if (story == stories.end()) return Error(absl::StatusCode::kNotFound, "no such process: {}", Describe(selector));
+  return Error(absl::StatusCode::kNotFound,
+               "no such process: {}; one that had this pid recursed ({}): 'profctl recursion show {}' tells its story",
+               Describe(selector), ToWord(story->state), story->id);
+}
+
 }  // namespace
 
 ProcessListEntry QueryEngine::Identify(const Selector& selector, const Selection& selection) {
@@ -90,7 +101,7 @@ absl::Status QueryEngine::CheckFound(const Selector& selector, bool found) const
   if (found || selector.empty()) return absl::OkStatus();
   // An idle process was never sampled: only its pid can be found.
   if (selector == Selector{.pid = selector.pid} && backend_->ProcessExists(selector.pid)) return absl::OkStatus();
-  return Error(absl::StatusCode::kNotFound, "no such process: {}", Describe(selector));
+  return Gone(selector, backend_->Recursion());
 }
 
 absl::Status QueryEngine::Precheck(const Selector& selector, const Window& window) const {
@@ -98,7 +109,7 @@ absl::Status QueryEngine::Precheck(const Selector& selector, const Window& windo
   if (window.kind != Window::Kind::kNext || selector.pid == 0 || backend_->ProcessExists(selector.pid)) {
     return absl::OkStatus();
   }
-  return Error(absl::StatusCode::kNotFound, "no such process: {}", Describe(selector));
+  return Gone(selector, backend_->Recursion());
 }
 
 absl::StatusOr<std::vector<ProcessListEntry>> QueryEngine::Processes(const Selector& selector) const {

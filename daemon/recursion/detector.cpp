@@ -99,7 +99,11 @@ Detector::Run* Detector::BeginRun(const RecursionReading& reading, const Cycle& 
   const std::optional<RecursionEvent> before = story.begun ? std::optional(event) : std::nullopt;
   if (story.begun && !goes_on) ++event.occurrences;
   story.restored = {};
-  if (story.active_runs++ > 0) return &run;
+  if (story.active_runs++ > 0) {
+    // Told at once, and for what it is: another process of the same kind.
+    if (KeyOf(event.process) != KeyOf(reading.process)) story.transition = true;
+    return &run;
+  }
   // What has not been told yet of the occurrence before.
   if (story.transition) due_.push_back({.event = before.value_or(event), .transition = true});
   if (goes_on) {

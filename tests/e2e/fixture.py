@@ -172,11 +172,11 @@ class Daemon:
 class Target:
     """A program that prints what is true about it, one JSON object a line."""
 
-    def __init__(self, command, cwd=None, environment=None):
+    def __init__(self, command, cwd=None, environment=None, stdin=subprocess.DEVNULL):
         self.command = [str(part) for part in command]
         self.lines = queue.Queue()
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.DEVNULL, text=True, cwd=cwd,
+        self.process = subprocess.Popen(self.command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                        text=True, cwd=cwd,
                                         env={**os.environ, **(environment or {})})
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
@@ -211,6 +211,8 @@ class Target:
         self.process.wait()
         self.reader.join(5)
         self.process.stdout.close()
+        if self.process.stdin:
+            self.process.stdin.close()
 
     def __enter__(self):
         return self

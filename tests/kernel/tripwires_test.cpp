@@ -143,6 +143,33 @@ TEST_F(TripwiresTest, ASuspectIsLookedAtAndNobodyElse) {
   for (const StackReading& reading : none.readings) EXPECT_NE(reading.process.tgid, suspect.pid());
 }
 
+TEST_F(TripwiresTest, TheEndOfASuspectIsToldAtOnce) {
+  constexpr uint32_t kExitCode = 3;
+  int gate[2];
+  ASSERT_EQ(pipe(gate), 0);
+  const auto wait_and_exit = [&gate] {
+    char go;
+    (void)!read(gate[0], &go, 1);
+    _exit(kExitCode);
+  };
+  const Child suspect(wait_and_exit, 1 << 20), other(wait_and_exit, 1 << 20);
+  const ProcessId id = IdOf(suspect.pid());
+  ASSERT_TRUE(tripwires_->SetSuspects({id}).ok());
+  ASSERT_EQ(write(gate[1], "go", 2), 2);
+  TripwireRecords records;
+  for (int i = 0; i < 100 && records.exits.empty(); ++i) {
+    std::this_thread::sleep_for(milliseconds(20));
+    tripwires_->Read(records);
+  }
+  std::this_thread::sleep_for(milliseconds(200));
+  tripwires_->Read(records);
+  ASSERT_EQ(records.exits.size(), 1u) << "only the suspect's";
+  EXPECT_EQ(records.exits[0].event.process, id);
+  EXPECT_EQ(records.exits[0].event.exit_code, kExitCode << 8);
+  close(gate[0]);
+  close(gate[1]);
+}
+
 TEST_F(TripwiresTest, AnExcludedProcessIsNotRead) {
   int gate[2];
   ASSERT_EQ(pipe(gate), 0);

@@ -151,6 +151,25 @@ TEST(DecodeTripwireRecord, AnOomKillNamesItsVictim) {
   for (size_t size = 0; size < bytes.size(); ++size) ExpectNone(bytes.substr(0, size));
 }
 
+TEST(DecodeTripwireRecord, AnExitHasItsPlaceAmongTheReadings) {
+  profd_process_record record{};
+  record.header = {.kind = PROFD_RECORD_EXIT, .generation = 0, .time_ns = 99};
+  record.process = kProcess;
+  record.exit_code = 2 << 8;
+  const std::string bytes(reinterpret_cast<const char*>(&record), sizeof(record)), reading = Bytes(Record());
+  TripwireRecords records;
+  for (const std::string& one : {reading, bytes, reading}) {
+    EXPECT_TRUE(DecodeTripwireRecord(one.data(), one.size(), records));
+  }
+  EXPECT_THAT(records.readings, SizeIs(2));
+  ASSERT_THAT(records.exits, SizeIs(1));
+  EXPECT_EQ(records.exits[0].after, 1u);
+  EXPECT_EQ(records.exits[0].event.kind, ProcessEvent::Kind::kExit);
+  EXPECT_EQ(records.exits[0].event.process.tgid, 42u);
+  EXPECT_EQ(records.exits[0].event.exit_code, 2u << 8);
+  for (size_t size = 0; size < bytes.size(); ++size) ExpectNone(bytes.substr(0, size));
+}
+
 TEST(DecodeTripwireRecord, ACostSaysWhoPaidForWhat) {
   profd_probe_cost_record record{};
   record.header.kind = PROFD_RECORD_PROBE_COST;
@@ -170,7 +189,7 @@ TEST(DecodeTripwireRecord, ACostSaysWhoPaidForWhat) {
 
 TEST(DecodeTripwireRecord, OtherRecordsAreNoneOfTheirs) {
   for (const uint32_t kind :
-       {0u, uint32_t{PROFD_RECORD_USER_STACK}, uint32_t{PROFD_RECORD_EXIT}, uint32_t{PROFD_RECORD_LABELS}, 1000u}) {
+       {0u, uint32_t{PROFD_RECORD_USER_STACK}, uint32_t{PROFD_RECORD_FORK}, uint32_t{PROFD_RECORD_LABELS}, 1000u}) {
     profd_reading_record record = Record();
     record.header.kind = kind;
     ExpectNone(Bytes(record));

@@ -148,6 +148,19 @@ TEST_F(QueryEngineTest, AnUnknownPidIsNotFoundWithoutWaiting) {
   EXPECT_EQ(Message(answer.status()), "no such process: pid 99");
 }
 
+TEST_F(QueryEngineTest, OfOneThatIsGoneItsStoryIsNamed) {
+  backend.stories = {testing::BuildStory("0123456789abcdef", Program(99, "web"), WallTime{})};
+  backend.stories[0].state = RecursionState::kCrashed;
+  for (const Window& window : {kNextTwo, Window{.kind = Window::Kind::kLast, .length = std::chrono::seconds(10)}}) {
+    auto answer = engine.TopFunctionsOf({.pid = 99}, window, pause);
+    EXPECT_EQ(answer.status().code(), absl::StatusCode::kNotFound);
+    EXPECT_EQ(Message(answer.status()),
+              "no such process: pid 99; one that had this pid recursed (crashed): 'profctl recursion show "
+              "0123456789abcdef' tells its story");
+    EXPECT_EQ(Message(engine.TopFunctionsOf({.pid = 98}, window, pause).status()), "no such process: pid 98");
+  }
+}
+
 TEST_F(QueryEngineTest, AnIdleProcessHasAnEmptyAnswer) {
   auto top = engine.TopFunctionsOf({.pid = 30}, kNextTwo, pause);
   ASSERT_TRUE(top.ok());

@@ -360,5 +360,18 @@ TEST_F(Stories, AProvisionalOneMergesIntoOneOfAnEarlierLife) {
   EXPECT_EQ(Story().process.pid, 2u);
 }
 
+TEST_F(Stories, AnotherProcessOfTheKindIsToldAtOnceThoughTheFirstStillRuns) {
+  RunAway(Goroutine(7, 1));
+  Changes();
+  Look(Goroutine(7, 2), 32 * kKiB);
+  const auto changes = detector.TakeChanges(now);
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_TRUE(changes[0].transition);
+  EXPECT_EQ(changes[0].event.process.pid, 2u);
+  // Another stack of it is nothing new.
+  Look(Goroutine(8, 2), 32 * kKiB);
+  EXPECT_EQ(Changes(), 0u);
+}
+
 }  // namespace
 }  // namespace profd

@@ -1,6 +1,7 @@
 // Command runaway recurses without end until the runtime (or the kernel) kills it.
 //
-//	runaway SHAPE [--after SECONDS] [--throttle NANOSECONDS] [--goroutines N] [--counter FILE] [--max-stack BYTES]
+//	runaway SHAPE [--after SECONDS | --on-input] [--throttle NANOSECONDS] [--goroutines N] [--counter FILE]
+//	        [--max-stack BYTES]
 //
 // SHAPE is one of shapes below. It prints "ready" at once and "onset" right before the first call into the recursion.
 // FILE gets the levels called so far, 8 bytes in native order for each goroutine, and keeps them after the death. With
@@ -22,6 +23,7 @@ import (
 
 var (
 	after      = flag.Float64("after", 2, "seconds to live before the recursion begins")
+	onInput    = flag.Bool("on-input", false, "begin when a byte comes on standard input, or its end")
 	throttle   = flag.Duration("throttle", 0, "time to spin at each level; a plain number is in nanoseconds")
 	goroutines = flag.Int("goroutines", 50, "shape fifty: how many recurse at once")
 	counter    = flag.String("counter", "", "file that gets the levels")
@@ -59,7 +61,11 @@ func main() {
 		}
 	}
 	fmt.Printf(`{"event":"ready","pid":%d,"shape":"%s"}`+"\n", os.Getpid(), name)
-	time.Sleep(time.Duration(*after * float64(time.Second)))
+	if *onInput {
+		os.Stdin.Read(make([]byte, 1))
+	} else {
+		time.Sleep(time.Duration(*after * float64(time.Second)))
+	}
 
 	line := truth.line(name, count)
 	boot := make([]byte, 0, 32)
