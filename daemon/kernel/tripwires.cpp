@@ -147,9 +147,8 @@ class BpfTripwires final : public Tripwires {
   std::vector<ProgramStats> Stats() const override {
     std::vector<ProgramStats> all;
     // In the order of the enum in bpf/tripwires.bpf.c.
-    for (const bpf_program* program :
-         {GoProbe(), skeleton_->progs.fatal_signal, skeleton_->progs.oom_kill, skeleton_->progs.suspect_tick,
-          skeleton_->progs.suspect_exit}) {
+    for (const bpf_program* program : {GoProbe(), skeleton_->progs.fatal_signal, skeleton_->progs.oom_kill,
+                                       skeleton_->progs.suspect_tick, skeleton_->progs.suspect_exit}) {
       all.push_back(ToProgramStats(
           program, ReadPerCpu<profd_program_stats>(skeleton_->maps.program_stats, static_cast<uint32_t>(all.size()))));
     }
