@@ -182,7 +182,8 @@ void DaemonBackend::AddProbes(DaemonStatus& status) const {
   }
   status.losses.push_back({"stack_readings_lost", "looks at stacks that may recurse, lost for lack of room",
                            recursion_.tripwires->lost_readings()});
-  status.losses.push_back({"recursion_writes_dropped", "changes of recursion stories that a slow disk did not take",
+  status.losses.push_back({"recursion_writes_dropped",
+                           "changes of recursion stories that are not on disk: it is slow, full or not writable",
                            parts_.outlet->dropped()});
 }
 

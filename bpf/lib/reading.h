@@ -44,7 +44,7 @@ static __always_inline void describe_reading(struct profd_reading_record* record
   record->tid = BPF_CORE_READ(task, pid);
   record->trigger = trigger;
   record->fault_at_stack_pointer = 0;
-  record->pad = 0;
+  record->uid = (__u32)bpf_get_current_uid_gid();
   record->goroutine = 0;
   record->max_stack = 0;
   if (go && s->goroutine) {

@@ -165,7 +165,7 @@ struct profd_reading_record {
   __u32 positions_verified;      // places that the depth was found by
   __u32 sampled_frames;          // that an estimated depth is extrapolated from
   __u32 fault_at_stack_pointer;  // 1: what was touched and could not be is next to it
-  __u32 pad;
+  __u32 uid;                     // whose process it is, as the host counts users
   __u64 repeats[PROFD_MAX_FOLDS];
   __u8 comm[PROFD_COMM_BYTES];  // thread name, raw
   struct profd_stack_record stack;

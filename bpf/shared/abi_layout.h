@@ -123,6 +123,7 @@ PROFD_FIELD(profd_reading_record, fatal, 92, 4);
 PROFD_FIELD(profd_reading_record, positions_verified, 96, 4);
 PROFD_FIELD(profd_reading_record, sampled_frames, 100, 4);
 PROFD_FIELD(profd_reading_record, fault_at_stack_pointer, 104, 4);
+PROFD_FIELD(profd_reading_record, uid, 108, 4);
 PROFD_FIELD(profd_reading_record, repeats, 112, 8 * PROFD_MAX_FOLDS);
 PROFD_FIELD(profd_reading_record, comm, 144, PROFD_COMM_BYTES);
 PROFD_FIELD(profd_reading_record, stack, 160, 160);

@@ -36,6 +36,7 @@ bool DecodeReading(const void* data, size_t size, TripwireRecords& out) {
   if (!stack.ok()) return false;
   StackReading reading{.process = ToProcessId(record->process),
                        .tid = record->tid,
+                       .uid = record->uid,
                        .thread_name = DecodeComm(record->comm),
                        .trigger = TriggerOf(record->trigger),
                        .time = BootTime(record->header.time_ns),

@@ -21,6 +21,7 @@ namespace profd {
 struct StackReading {
   ProcessId process;
   uint32_t tid = 0;
+  uint32_t uid = 0;  ///< whose process it is, as the host counts users
   std::string thread_name;
   RecursionTrigger trigger = RecursionTrigger::kSample;
   BootTime time{};

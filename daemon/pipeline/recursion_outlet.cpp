@@ -43,9 +43,12 @@ void RecursionOutlet::Publish(const RecursionChange& change, BootTime now) {
   const RecursionEvent& event = change.event;
   const bool worth = event.grade > RecursionGrade::kObserved || event.state == RecursionState::kCrashed;
   BootTime& written = written_[event.id];
-  if (!store_ || !worth || change.passing || (!change.transition && !change.renamed && now - written < kWriteGap))
-    return;
+  if (!worth || change.passing || (!change.transition && !change.renamed && now - written < kWriteGap)) return;
   written = now;
+  if (!store_) {
+    ++unwritten_;
+    return;
+  }
   stored_.insert(event.id);
   if (!writes_.Push({.event = event}, kEventBytes)) written = {};  // its next change tries again
 }
@@ -73,7 +76,10 @@ void RecursionOutlet::RunWriter() {
       status = write->remove ? store_->Remove(write->event.id) : store_->Put(write->event);
       if (status.ok()) break;
     }
-    if (!status.ok()) on_error_(Annotate(status, "keeping a recursion event"));
+    if (!status.ok()) {
+      ++unwritten_;
+      on_error_(Annotate(status, "keeping a recursion event"));
+    }
     store_bytes_ = store_->bytes();
   }
 }

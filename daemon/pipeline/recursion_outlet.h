@@ -33,7 +33,8 @@ class RecursionOutlet {
   void Remove(const std::string& id);
   /// While what it returns lives, the sink is called for each change.
   std::shared_ptr<void> Watch(Sink sink);
-  uint64_t dropped() const { return writes_.dropped(); }
+  /// Changes that are not on disk, for whatever reason.
+  uint64_t dropped() const { return writes_.dropped() + unwritten_.load(); }
   uint64_t store_bytes() const { return store_bytes_.load(); }
 
  private:
@@ -52,7 +53,7 @@ class RecursionOutlet {
   std::set<std::string> stored_;             // likewise: which are there
   std::mutex sinks_mutex_;
   std::list<Sink> sinks_;
-  std::atomic<uint64_t> store_bytes_{0};
+  std::atomic<uint64_t> store_bytes_{0}, unwritten_{0};
   std::jthread writer_;
 };
 

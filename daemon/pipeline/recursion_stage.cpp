@@ -169,21 +169,29 @@ void RecursionStage::Handle(StackReading raw) {
       {.raw = std::move(raw), .told = std::move(reading), .since = now, .next = now + kAskAgain, .wait = kAskAgain});
 }
 
+std::string RecursionStage::RuntimeOf(const Resolver::Addresses& resolved) const {
+  return resolved.executable ? parts_.symbolizer->StateOf(*resolved.executable).runtime : "";
+}
+
+bool RecursionStage::IsGo(const Resolver::Addresses& resolved) const { return RuntimeOf(resolved).starts_with("go"); }
+
 // The bounds of a goroutine's stack are known only where the goroutine is: of a Go program's other stacks, and of a
-// program of which it is not known yet what it is, nothing can be said before its end.
+// program of which it is not known yet what it is, nothing can be said before its end. But no goroutine faults at the
+// end of its stack: that is C's, called by Go.
 bool RecursionStage::IsBelievable(const StackReading& raw, const Resolver::Addresses& resolved) const {
   if (raw.goroutine != 0) return true;
   const bool signal = raw.trigger == RecursionTrigger::kFatalSignal;
-  if (!resolved.executable) return signal;
-  const std::string runtime = parts_.symbolizer->StateOf(*resolved.executable).runtime;
-  return runtime.empty() ? signal : !runtime.starts_with("go");
+  if (RuntimeOf(resolved).empty()) return signal;
+  return !IsGo(resolved) || (signal && raw.fault_at_stack_pointer);
 }
 
 RecursionReading RecursionStage::Convert(const StackReading& raw, const Resolver::Addresses& resolved, bool last_try) {
   const auto symbolized = parts_.symbolizer->Symbolize(resolved.process, resolved.addresses, Symbolizer::Patience(0));
   RecursionReading reading{.process = resolved.process.process,
+                           .uid = raw.uid,
                            .tid = raw.tid,
                            .goroutine = raw.goroutine,
+                           .go_runtime = IsGo(resolved),
                            .time = raw.time,
                            .wall = parts_.clock->ToWall(raw.time),
                            .trigger = raw.trigger,

@@ -67,6 +67,8 @@ class RecursionStage {
   void HandleEnds();
   void HandleEnd(const ProcessEvent& event);
   void Handle(StackReading raw);
+  std::string RuntimeOf(const Resolver::Addresses& resolved) const;
+  bool IsGo(const Resolver::Addresses& resolved) const;
   bool IsBelievable(const StackReading& raw, const Resolver::Addresses& resolved) const;
   RecursionReading Convert(const StackReading& raw, const Resolver::Addresses& resolved, bool last_try);
   void AskForNames(BootTime now);

@@ -86,9 +86,10 @@ bool Detector::OnReading(const RecursionReading& reading) {
 
 Detector::Run* Detector::BeginRun(const RecursionReading& reading, const Cycle& cycle) {
   if (!MakeRoom(reading.time, reading.fatal)) return nullptr;
-  const uint64_t number = StoryOf(reading.process, cycle, reading.wall);
+  const uint64_t number = StoryOf(reading, cycle);
   Run& run = runs_[KeyOf(reading)];
   run = {.story = number, .process = reading.process, .tid = reading.tid, .first = reading.time};
+  run.go_runtime = reading.go_runtime || reading.goroutine != 0;
   run.progress = reading.time;
   run.doubling_bytes = run.progress_bytes = reading.stack_bytes;
   Story& story = stories_.at(number);
@@ -99,11 +100,7 @@ Detector::Run* Detector::BeginRun(const RecursionReading& reading, const Cycle& 
   const std::optional<RecursionEvent> before = story.begun ? std::optional(event) : std::nullopt;
   if (story.begun && !goes_on) ++event.occurrences;
   story.restored = {};
-  if (story.active_runs++ > 0) {
-    // Told at once, and for what it is: another process of the same kind.
-    if (KeyOf(event.process) != KeyOf(reading.process)) story.transition = true;
-    return &run;
-  }
+  if (story.active_runs++ > 0) return &run;
   // What has not been told yet of the occurrence before.
   if (story.transition) due_.push_back({.event = before.value_or(event), .transition = true});
   if (goes_on) {
@@ -315,7 +312,7 @@ void Detector::OnProcessEnd(const ProcessEnd& end) {
     // A look long ago says nothing of the end.
     const bool full = run.limit_bytes != 0 && run.last_bytes > run.limit_bytes / 2 && !run.fault_elsewhere &&
                       end.time - run.last < kJustBefore;
-    const bool go = std::get<1>(key) != 0;
+    const bool go_fatal = run.go_runtime && status == kGoFatal;
     std::string why = end.replaced ? "its process has become another program"
                       : signal     ? fmt::format("its process was ended by signal {}", signal)
                                    : fmt::format("its process exited with {}", status);
@@ -324,11 +321,12 @@ void Detector::OnProcessEnd(const ProcessEnd& end) {
       state = RecursionState::kOomKilled;
       stories_.at(run.story).event.trigger = RecursionTrigger::kOomKill;
       why = "the OOM killer ended its process";
-    } else if (run.fault_at_limit && IsCrash(signal)) {
+    } else if (run.fault_at_limit && (IsCrash(signal) || go_fatal)) {
       state = RecursionState::kCrashed;
-      why = fmt::format("a fault at the end of its stack, then signal {}", signal);
+      why = go_fatal ? "a fault at the end of its stack, for which the Go runtime ended its process"
+                     : fmt::format("a fault at the end of its stack, then signal {}", signal);
       SetGrade(stories_.at(run.story), RecursionGrade::kProjected, why, end.wall);
-    } else if (grown && full && (IsCrash(signal) || (go && status == kGoFatal))) {
+    } else if (grown && full && (IsCrash(signal) || go_fatal)) {
       state = RecursionState::kCrashed;
       if (!signal) why += ", as the Go runtime does after a fatal error";
     }

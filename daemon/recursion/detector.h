@@ -20,8 +20,10 @@ namespace profd {
 /// One look at one stack.
 struct RecursionReading {
   Process process;
+  uint32_t uid = 0;  ///< whose process it is
   uint32_t tid = 0;
-  uint64_t goroutine = 0;  ///< 0: the thread's own stack
+  uint64_t goroutine = 0;   ///< 0: the thread's own stack
+  bool go_runtime = false;  ///< its program has one
   BootTime time{};
   WallTime wall{};
   RecursionTrigger trigger = RecursionTrigger::kSample;
@@ -110,12 +112,14 @@ class Detector {
     unsigned doublings = 0, rises = 0;
     uint64_t limit_bytes = 0;
     double growth = 0;  // bytes a second
-    bool fault_at_limit = false, fault_elsewhere = false;
+    bool fault_at_limit = false, fault_elsewhere = false, go_runtime = false;
     std::deque<std::pair<BootTime, uint64_t>> recent;
     std::string why;
+    std::optional<RecursionGrade> told;  // in passing: up to which grade
   };
   struct Story {
     RecursionEvent event;
+    std::string owner;                     // its container, else its user; empty: of an earlier life of profd
     std::optional<RecursionEvent> before;  // what it was, while a new occurrence is only observed
     bool provisional = false;              // its functions have no names yet
     bool begun = false;                    // it has had a stack in this life of profd, or in an earlier one
@@ -140,6 +144,9 @@ class Detector {
   std::optional<std::string> WhyProjected(const Run& run, const RecursionReading& reading) const;
   std::optional<std::string> WhyShareOfMemory(const Run& run, const RecursionReading& reading) const;
   void Show(Run& run, const RecursionReading& reading, const Cycle& cycle);
+  bool IsShown(const Story& story, const RunKey& key, const Run& run) const;
+  void TellInPassing(const Story& story, Run& run, const RecursionReading& reading, const Cycle& cycle);
+  static void Describe(RecursionEvent& event, const Run& run, const RecursionReading& reading, const Cycle& cycle);
   /// `seen`: when its end was seen; nothing if it was not.
   void EndRun(const RunKey& key, RecursionState state, const std::string& why, WallTime wall,
               std::optional<WallTime> seen);
@@ -150,7 +157,9 @@ class Detector {
   static bool IsOverflow(const RecursionReading& reading);
   void Die(const RunKey& key, const RecursionReading& reading);
 
-  uint64_t StoryOf(const Process& process, const Cycle& cycle, WallTime wall);
+  uint64_t StoryOf(const RecursionReading& reading, const Cycle& cycle);
+  /// The story that gives way to a new one.
+  uint64_t LeastOfStories() const;
   void Name(uint64_t story, const Cycle& cycle);
   void Merge(uint64_t from, uint64_t into);
   void AddIdentity(const std::string& identity, uint64_t number);

@@ -48,7 +48,8 @@ struct RecursionStep {
 };
 
 /// One story: one cycle in one program (command and container), however many goroutines, processes and restarts it
-/// has. What is said of pid, thread, depth and stack is about its deepest stack of the newest process.
+/// has. What is said of pid, thread, depth and stack is about its worst stack; of those of one grade that of the newest
+/// process, and of these the deepest.
 struct RecursionEvent {
   std::string id;  ///< 16 hex digits; stays the same across restarts of the program and of profd
   /// What makes two readings one story; equal for the same cycle of functions in the same command and container.

@@ -19,6 +19,12 @@ std::string IdentityOf(const Process& process, const Cycle& cycle) {
   return fmt::format("{}\n{}\n{}\n{}", process.command, container.name_space, container.name, cycle.identity);
 }
 
+// Who can make how many of them is one party.
+std::string OwnerOf(const RecursionReading& reading) {
+  const std::string& container = reading.process.container.id;
+  return container.empty() ? fmt::format("user {}", reading.uid) : container;
+}
+
 // FNV-1a: the same in each life of profd.
 uint64_t Hash(std::string_view text) {
   uint64_t hash = 0xcbf29ce484222325;
@@ -39,30 +45,39 @@ void AddStep(RecursionEvent& event, WallTime wall, std::string what) {
 
 }  // namespace
 
-uint64_t Detector::StoryOf(const Process& process, const Cycle& cycle, WallTime wall) {
-  const std::string identity = IdentityOf(process, cycle);
+// Whoever has most stories loses one, so that nobody can flood away what others' programs died of. Of these: what never
+// grew goes before what did, what is over before what is not, what was seen long ago before the rest.
+uint64_t Detector::LeastOfStories() const {
+  std::map<std::string_view, size_t> owners;
+  for (const auto& [number, story] : stories_) ++owners[story.owner];
+  const auto least = std::ranges::min_element(stories_, {}, [&owners](const auto& one) {
+    const Story& story = one.second;
+    const bool worth = story.event.grade > RecursionGrade::kObserved || story.before;
+    return std::tuple(-static_cast<int64_t>(owners[story.owner]), worth, story.active_runs > 0, story.event.last_seen);
+  });
+  return least->first;
+}
+
+uint64_t Detector::StoryOf(const RecursionReading& reading, const Cycle& cycle) {
+  const std::string identity = IdentityOf(reading.process, cycle);
   if (const auto known = by_identity_.find(identity); known != by_identity_.end()) return known->second;
   if (stories_.size() >= options_.max_stories) {
-    // What never grew goes before what did, what is over before what is not, what was seen long ago before the rest.
-    const auto least = std::ranges::min_element(stories_, {}, [](const auto& story) {
-      const RecursionEvent& event = story.second.event;
-      const bool worth = event.grade > RecursionGrade::kObserved || story.second.before;
-      return std::tuple(worth, story.second.active_runs > 0, event.last_seen);
-    });
-    for (auto it = runs_.begin(); it != runs_.end();) it = it->second.story == least->first ? runs_.erase(it) : ++it;
-    Forget(least->first, "there are too many to remember");
+    const uint64_t least = LeastOfStories();
+    std::erase_if(runs_, [least](const auto& run) { return run.second.story == least; });
+    Forget(least, "there are too many to remember");
   }
   // Nobody gets another's story by a name that has the same hash.
   uint64_t number = Hash(identity);
   while (stories_.contains(number)) ++number;
   AddIdentity(identity, number);
   Story& story = stories_[number];
+  story.owner = OwnerOf(reading);
   story.provisional = !cycle.named;
   story.event.id = IdOf(number);
   story.event.identity = identity;
-  story.event.process = process;
+  story.event.process = reading.process;
   story.event.cycle = cycle.functions;
-  story.event.first_seen = story.event.last_seen = wall;
+  story.event.first_seen = story.event.last_seen = reading.wall;
   return number;
 }
 
@@ -210,7 +225,14 @@ void Detector::SetState(Story& story, RecursionState state, const std::string& w
   story.changed = story.transition = true;
 }
 
-// The story shows its deepest stack, of its newest process.
+// The story shows its worst stack; of those of one grade that of the newest process, and of these the deepest.
+bool Detector::IsShown(const Story& story, const RunKey& key, const Run& run) const {
+  const auto shown = runs_.find(story.shown);
+  if (shown == runs_.end() || shown->first == key) return true;
+  const auto rank = [](const Run& one) { return std::tuple(one.grade, one.process.start_time_ns, one.last_bytes); };
+  return rank(run) >= rank(shown->second);
+}
+
 void Detector::Show(Run& run, const RecursionReading& reading, const Cycle& cycle) {
   Story& story = stories_.at(run.story);
   RecursionEvent& event = story.event;
@@ -225,21 +247,35 @@ void Detector::Show(Run& run, const RecursionReading& reading, const Cycle& cycl
   }
   event.last_seen = std::max(event.last_seen, reading.wall);
   if (run.grade > event.grade) SetGrade(story, run.grade, run.why, reading.wall);
-  const auto shown = runs_.find(story.shown);
-  const bool gone = shown == runs_.end();
-  const bool newer = !gone && reading.process.start_time_ns > shown->second.process.start_time_ns;
-  const bool older = !gone && reading.process.start_time_ns < shown->second.process.start_time_ns;
-  const bool deeper = gone || reading.stack_bytes >= shown->second.last_bytes;
-  if (key != story.shown && !newer && (older || !deeper) && !IsOverflow(reading)) return;
+  if (!IsShown(story, key, run) && !IsOverflow(reading)) {
+    TellInPassing(story, run, reading, cycle);
+    return;
+  }
   story.shown = key;
   story.changed = true;
-  event.process = reading.process;
-  event.tid = reading.tid;
-  event.goroutine = reading.goroutine;
   if (cycle.named || story.provisional) {
     event.cycle = cycle.functions;
     event.advice = AdviceFor(cycle);
   }
+  Describe(event, run, reading, cycle);
+  if (run.grade == RecursionGrade::kProjected) event.reason = run.why;
+}
+
+// Another process does the same beside the one that the story shows: whoever watches is told, once for each grade.
+void Detector::TellInPassing(const Story& story, Run& run, const RecursionReading& reading, const Cycle& cycle) {
+  if (reading.process.pid == story.event.process.pid || (run.told && run.grade <= *run.told)) return;
+  run.told = run.grade;
+  RecursionEvent event = story.event;
+  event.grade = run.grade;
+  event.reason = run.why.empty() ? "another process of the same story" : run.why;
+  Describe(event, run, reading, cycle);
+  due_.push_back({.event = std::move(event), .transition = true, .passing = true});
+}
+
+void Detector::Describe(RecursionEvent& event, const Run& run, const RecursionReading& reading, const Cycle& cycle) {
+  event.process = reading.process;
+  event.tid = reading.tid;
+  event.goroutine = reading.goroutine;
   event.entry = cycle.entry;
   event.root = cycle.root;
   event.depth = reading.stack.Depth();
@@ -259,7 +295,6 @@ void Detector::Show(Run& run, const RecursionReading& reading, const Cycle& cycl
   }
   event.trigger = reading.trigger;
   event.positions_verified = reading.positions_verified;
-  if (run.grade == RecursionGrade::kProjected) event.reason = run.why;
 }
 
 void Detector::Restore(std::vector<RecursionEvent> events, const std::function<bool(const Process&)>& lives,

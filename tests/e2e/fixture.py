@@ -175,6 +175,7 @@ class Target:
     def __init__(self, command, cwd=None, environment=None, stdin=subprocess.DEVNULL):
         self.command = [str(part) for part in command]
         self.lines = queue.Queue()
+        self.ended_ns = None  # boot time when it closed its output
         self.process = subprocess.Popen(self.command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                         text=True, cwd=cwd,
                                         env={**os.environ, **(environment or {})})
@@ -185,6 +186,7 @@ class Target:
         for line in self.process.stdout:
             with contextlib.suppress(ValueError):
                 self.lines.put(json.loads(line))
+        self.ended_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         self.lines.put(None)
 
     def event(self, *names, seconds=60):

@@ -19,7 +19,7 @@ class Watch:
     """The events of one daemon, from now on."""
 
     def __init__(self, daemon):
-        self.events = []  # (boot time of arrival in ns, event)
+        self.events = {}  # by pid: [(boot time of arrival in ns, event)]
         self.process = subprocess.Popen(
             [str(BUILD / "profctl"), "--address", f"unix://{daemon.socket}", "recursion", "watch", "-o", "json"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -29,10 +29,11 @@ class Watch:
 
     def _read(self):
         for line in self.process.stdout:
-            self.events.append((boot_ns(), json.loads(line)))
+            at, event = boot_ns(), json.loads(line)
+            self.events.setdefault(event["pid"], []).append((at, event))
 
     def of(self, pid):
-        return [(at, event) for at, event in list(self.events) if event["pid"] == pid]
+        return list(self.events.get(pid, ()))
 
     def stop(self):
         self.process.kill()

@@ -20,6 +20,7 @@ profd_reading_record Record() {
   record.header = {.kind = PROFD_RECORD_READING, .generation = 3, .time_ns = 77};
   record.process = kProcess;
   record.tid = 43;
+  record.uid = 1000;
   record.trigger = PROFD_TRIGGER_STACK_GROWTH;
   record.goroutine = 17;
   record.stack_lo = 0x1000;
@@ -67,6 +68,7 @@ TEST(DecodeTripwireRecord, AReadingHasAllThatWasSeen) {
   const StackReading& reading = records.readings[0];
   EXPECT_EQ(reading.process, (ProcessId{.tgid = 42, .exec_id = 2, .start_time_ns = 5}));
   EXPECT_EQ(reading.tid, 43u);
+  EXPECT_EQ(reading.uid, 1000u);
   EXPECT_EQ(reading.thread_name, "worker");
   EXPECT_EQ(reading.trigger, RecursionTrigger::kStackGrowth);
   EXPECT_EQ(reading.time, BootTime(77));

@@ -194,6 +194,14 @@ TEST_F(RecursionOutletTest, AWriteThatFailsIsToldOf) {
   EXPECT_THAT(errors, ElementsAre(HasSubstr("disk full")));
 }
 
+TEST_F(RecursionOutletTest, WhatIsNotOnDiskIsCounted) {
+  EXPECT_EQ(outlet->dropped(), 0u);
+  disk.Fail();
+  outlet->Publish(Change("a", RecursionGrade::kGrowing), 1s);
+  for (int i = 0; i < 500 && outlet->dropped() == 0; ++i) std::this_thread::sleep_for(10ms);
+  EXPECT_EQ(outlet->dropped(), 1u);
+}
+
 TEST(RecursionOutlet, WithoutAStoreItTellsOnly) {
   RecursionOutlet outlet(nullptr, [](const absl::Status& status) { ADD_FAILURE() << status; });
   size_t heard = 0;
@@ -202,7 +210,7 @@ TEST(RecursionOutlet, WithoutAStoreItTellsOnly) {
   for (int i = 0; i < 5000; ++i) outlet.Publish(Change("a", RecursionGrade::kGrowing), 1s);
   outlet.Remove("a");
   EXPECT_EQ(heard, 5000u);
-  EXPECT_EQ(outlet.dropped(), 0u) << "nothing waits for a store that is not there";
+  EXPECT_EQ(outlet.dropped(), 5000u) << "none of it is kept";
 }
 
 }  // namespace

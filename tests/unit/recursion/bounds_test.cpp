@@ -84,6 +84,34 @@ TEST_F(Bounds, StoriesAreBounded) {
   EXPECT_EQ(detector.Events().front().cycle.front().name, "main.f1499");
 }
 
+TEST_F(Bounds, AFloodOfOneUsersCrashesLeavesThoseOfOthers) {
+  RecursionReading service = In("main.service", 1);
+  service.uid = 33;
+  Overflow(service);
+  for (uint64_t i = 0; i < 1500; ++i) {
+    RecursionReading flood = In(fmt::format("main.f{}", i));
+    flood.process = ProcessOf(static_cast<uint32_t>(10 + i));
+    flood.uid = 1000;
+    Overflow(flood);
+  }
+  EXPECT_THAT(detector.Events(), SizeIs(1000));
+  EXPECT_NE(Find(detector.Events(), "main.service"), nullptr);
+}
+
+TEST_F(Bounds, AContainerIsOnePartyWhateverUsersItHas) {
+  RecursionReading service = In("main.service", 1);
+  service.uid = 33;
+  Overflow(service);
+  for (uint64_t i = 0; i < 1500; ++i) {
+    RecursionReading flood = In(fmt::format("main.f{}", i));
+    flood.process = ProcessOf(static_cast<uint32_t>(10 + i));
+    flood.process.container.id = "0123456789ab";
+    flood.uid = static_cast<uint32_t>(i);
+    Overflow(flood);
+  }
+  EXPECT_NE(Find(detector.Events(), "main.service"), nullptr);
+}
+
 TEST_F(Bounds, TheLastSeenStoryComesFirst) {
   for (const char* function : {"main.a", "main.b", "main.c"}) Look(In(function, function[5]), 64 * kKiB);
   Look(In("main.a", 'a'), 64 * kKiB);

@@ -152,6 +152,16 @@ TEST_F(Ends, AHandledFaultIsNoneWhenItsProcessExits) {
   }
 }
 
+TEST_F(Ends, AFaultThatTheGoRuntimeHandlesIsACrashWhenItGivesUp) {
+  RecursionReading reading = Thread();  // C that Go has called
+  reading.go_runtime = true;
+  Fault(reading, 8 * kMiB - 4096, false);
+  EXPECT_EQ(State(), kActive);
+  End(1, Exited(2));
+  EXPECT_EQ(State(), kCrashed);
+  EXPECT_EQ(Grade(), kProjected);
+}
+
 TEST_F(Ends, AHandledFaultIsNoneWhenTheStackCameBackBeforeTheSignal) {
   Fault(Thread(), 8 * kMiB - 4096, false);
   Look(Thread(), 100 * kKiB);

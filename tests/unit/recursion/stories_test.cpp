@@ -360,17 +360,35 @@ TEST_F(Stories, AProvisionalOneMergesIntoOneOfAnEarlierLife) {
   EXPECT_EQ(Story().process.pid, 2u);
 }
 
-TEST_F(Stories, AnotherProcessOfTheKindIsToldAtOnceThoughTheFirstStillRuns) {
+TEST_F(Stories, AnotherProcessOfTheKindIsToldInPassingWhileTheFirstIsWorse) {
   RunAway(Goroutine(7, 1));
   Changes();
   Look(Goroutine(7, 2), 32 * kKiB);
   const auto changes = detector.TakeChanges(now);
   ASSERT_EQ(changes.size(), 1u);
-  EXPECT_TRUE(changes[0].transition);
+  EXPECT_TRUE(changes[0].passing);
   EXPECT_EQ(changes[0].event.process.pid, 2u);
-  // Another stack of it is nothing new.
-  Look(Goroutine(8, 2), 32 * kKiB);
+  EXPECT_EQ(changes[0].event.grade, kObserved);
+  EXPECT_EQ(Story().process.pid, 1u);
+  // Another stack of it, once more; and the same again is nothing new.
+  Look(Goroutine(7, 2), 33 * kKiB);
   EXPECT_EQ(Changes(), 0u);
+}
+
+TEST_F(Stories, TheWorstProcessIsShownThoughANewerOneDoesTheSameHonestly) {
+  Look(Goroutine(7, 2), 32 * kKiB);
+  RunAway(Goroutine(7, 1));
+  EXPECT_EQ(Story().process.pid, 1u);
+  EXPECT_EQ(Grade(), kProjected);
+  EXPECT_EQ(Story().stack_bytes, 256 * kMiB);
+  Look(Goroutine(7, 2), 40 * kKiB);
+  EXPECT_EQ(Story().process.pid, 1u);
+}
+
+TEST_F(Stories, OfTwoThatAreAsBadTheNewerIsShown) {
+  RunAway(Goroutine(7, 1));
+  RunAway(Goroutine(7, 2));
+  EXPECT_EQ(Story().process.pid, 2u);
 }
 
 }  // namespace

@@ -1,17 +1,21 @@
-// Command callc is busy in C that Go calls, and in Go that C calls.
+// Command callc is busy in C that Go calls, and in Go that C calls. `callc overflow` recurses without end in C a second
+// later.
 package main
 
 /*
+#cgo CFLAGS: -fno-omit-frame-pointer
 #include <stdint.h>
 
 uint64_t busy_in_c(uint64_t turns);
 void call_go(void);
+uint64_t overflow_in_c(uint64_t level);
 */
 import "C"
 
 import (
 	"fmt"
 	"os"
+	"time"
 )
 
 var sink uint64
@@ -31,6 +35,10 @@ func callCThatCallsGo() { C.call_go() }
 
 func main() {
 	fmt.Printf(`{"event":"ready","pid":%d}`+"\n", os.Getpid())
+	if len(os.Args) > 1 && os.Args[1] == "overflow" {
+		time.Sleep(time.Second)
+		C.overflow_in_c(0)
+	}
 	for {
 		callC()
 		callCThatCallsGo()
