@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "probes/place.h"
+#include "probes/price.h"
 
 namespace profd {
 namespace {
@@ -118,7 +119,7 @@ void GoProbes::Rearm(uint32_t number, Entry& entry) {
 }
 
 std::chrono::nanoseconds GoProbes::PriceOf(const ProbeCost& cost) const {
-  return cost.program + attacher_->trap_cost() * cost.hits;
+  return PriceOfHits(cost.hits, attacher_->trap_cost(), cost.program);
 }
 
 bool GoProbes::InDebt(const ProbeCost& cost, std::chrono::nanoseconds overdraft) const {

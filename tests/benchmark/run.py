@@ -224,49 +224,70 @@ def served_per_cpu_second(server, seconds):
     return (last["served"] - first["served"]) / (last["cpu_ns"] - first["cpu_ns"]) * 1e9
 
 
-def bench_growth(fixture, report, rounds):
-    """What the probe at stack growth costs an HTTP server, with and without in turns; and a program that does nothing
-    else than let stacks grow, with its meter."""
+def mean_and_error(values):
+    """(mean, two standard errors of it)."""
+    return statistics.mean(values), 2 * statistics.stdev(values) / len(values) ** 0.5
+
+
+def bench_growth_server(fixture, report, rounds):
+    """What the probe at stack growth costs an HTTP server: with and without in turns, as many pairs as it takes."""
     daemon = fixture.Daemon().start()
     try:
-        server = fixture.go_target("server", "--seconds", "600", "--clients", str(CPUS))
+        server = fixture.go_target("server", "--seconds", "1200", "--clients", str(CPUS))
         server.event("ready")
         time.sleep(3)
-        losses, noise = [], []
-        for _ in range(4 * rounds):
+        losses = []
+        for _ in range(8 * rounds):
             speed = []
-            for state in ("off", "on", "off"):
+            for state in ("off", "on", "on", "off"):
                 daemon.profctl("probes", state)
-                time.sleep(0.3)
-                speed.append(served_per_cpu_second(server, 2))
-            without = (speed[0] + speed[2]) / 2
-            losses.append(100 * (1 - speed[1] / without))
-            noise.append(100 * abs(speed[0] - speed[2]) / without)
+                time.sleep(0.2)
+                speed.append(served_per_cpu_second(server, 1.5))
+            losses.append(100 * (1 - (speed[1] + speed[2]) / (speed[0] + speed[3])))
         server.stop()
-        report.line("work lost by an HTTP server to the growth probe", statistics.median(losses), "%", 1,
-                    f"without, two turns differ by {statistics.median(noise):.2f} %")
-        binary = fixture.build_go("churn")
-        lost, told = [], []
-        for _ in range(rounds):
-            speeds = {}
-            for state in ("off", "on"):
-                daemon.profctl("probes", state)
-                churn = fixture.Target([binary, 15])
-                done = churn.event("done", seconds=60)
-                churn.stop()
-                speeds[state] = done["tasks"] / done["cpu_ns"]
-            lost.append(100 * (1 - speeds["on"] / speeds["off"]))
-            binaries = daemon.json("status")["probes"]["binaries"]
-            cost = max((one["cost_ns"] for one in binaries if one["path"] == str(binary)), default=0)
-            told.append(100 * cost / done["cpu_ns"])
-        report.line("work lost by a program that grows stacks all the time", statistics.median(lost), "%", None,
-                    f"of which profd accounts for {statistics.median(told):.2f} %")
     finally:
         stop_daemon(daemon)
+    loss, error = mean_and_error(losses)
+    report.line("work lost by an HTTP server to the growth probe", loss, "%", None, f"+- {error:.2f} %")
+    report.line("  of it, what is surely more than nothing", max(0, loss - error), "%", 0)
+
+
+def churned(fixture, daemon, state, seconds=8):
+    """(tasks for each second of its CPU time, that time, what profd says it has cost): of a program whose stacks grow
+    all the time."""
+    binary = fixture.build_go("churn")
+    daemon.profctl("probes", state)
+    churn = fixture.Target([binary, seconds])
+    done = churn.event("done", seconds=60)
+    told = [one for one in daemon.json("status")["probes"]["binaries"] if one["path"] == str(binary)]
+    churn.stop()
+    return done["tasks"] / done["cpu_ns"] * 1e9, done["cpu_ns"], max((one["cost_ns"] for one in told), default=0)
+
+
+def bench_growth_churn(fixture, report, rounds):
+    """The worst program for that probe, metered as by default, and the meter's word beside its own without one."""
+    for budget, limit in (("1", 1.0), ("100", None)):
+        losses, told = [], []
+        for _ in range(2 * rounds):
+            daemon = fixture.Daemon("--map-probe-budget", budget).start()
+            try:
+                time.sleep(2)
+                speed = [churned(fixture, daemon, state) for state in ("off", "on", "on", "off")]
+                losses.append(100 * (1 - (speed[1][0] + speed[2][0]) / (speed[0][0] + speed[3][0])))
+                told.append(100 * speed[2][2] / speed[2][1])
+            finally:
+                stop_daemon(daemon)
+        loss, error = mean_and_error(losses)
+        what = "work lost by a program that grows stacks all the time"
+        report.line(what if limit else "  the same, unmetered", loss, "%", None,
+                    f"+- {error:.2f} %; profd accounts for {statistics.median(told):.2f} %")
+        if limit:
+            report.line("  of it, what is surely lost", max(0, loss - error), "%", limit)
 
 
 BENCHMARKS = {
-    "growth": bench_growth,
+    "growth-server": bench_growth_server,
+    "growth-churn": bench_growth_churn,
     "sampler": bench_sampler,
     "target-loss": bench_target_loss,
     "daemon": bench_daemon,

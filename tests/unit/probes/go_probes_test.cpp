@@ -126,30 +126,30 @@ TEST_F(GoProbesTest, OneWithoutAGrowthPlaceIsArmedAtErrorsOnly) {
 TEST_F(GoProbesTest, WithinItsBudgetAProcessKeepsItsProbes) {
   probes.Consider(file.Binary());
   cpu[1] = 10s;
-  Cost(1, 70'000, 50ms);  // 120 ms: 1 % and the first second's overdraft
+  Cost(1, 50'000, 30ms);  // 120 ms: 1 % and the first second's overdraft
   EXPECT_TRUE(HasGrowthProbe());
   EXPECT_FALSE(probes.IsOpen());
-  EXPECT_EQ(probes.List()[0].hits, 70'000u);
+  EXPECT_EQ(probes.List()[0].hits, 50'000u);
   EXPECT_EQ(probes.List()[0].cost, 120ms);
 }
 
 TEST_F(GoProbesTest, DebtTakesTheGrowthProbeAndLeavesTheOther) {
   probes.Consider(file.Binary());
   cpu[1] = 10s;
-  Cost(1, 70'000, 50ms + 1us);
+  Cost(1, 50'000, 30ms + 1us);
   EXPECT_FALSE(HasGrowthProbe());
   EXPECT_EQ(attacher.attached().at(0).fatal_error, BinaryFile::kErrorAt + 4);
   EXPECT_TRUE(probes.IsOpen());
-  EXPECT_THAT(State(), StartsWith("metered: pid 1 paid 120 ms for 70000 hits"));
+  EXPECT_THAT(State(), StartsWith("metered: pid 1 paid 120 ms for 50000 hits"));
   EXPECT_TRUE(probes.List()[0].armed);
 }
 
 TEST_F(GoProbesTest, TheTrapIsPartOfThePrice) {
   probes.Consider(file.Binary());
   cpu[1] = 0s;
-  Cost(1, 20'000);
+  Cost(1, 13'333);
   EXPECT_TRUE(HasGrowthProbe());
-  Cost(1, 20'001);
+  Cost(1, 13'334);
   EXPECT_FALSE(HasGrowthProbe());
 }
 
@@ -166,10 +166,10 @@ TEST_F(GoProbesTest, APaidDebtBringsTheProbeBack) {
   probes.Consider(file.Binary());
   cpu[1] = 1s;
   Cost(1, 100'000);
-  cpu[1] = 9s + 900ms;
+  cpu[1] = 14s + 900ms;
   probes.Settle(1000s);
   EXPECT_FALSE(HasGrowthProbe()) << "there is no overdraft for what is in debt";
-  cpu[1] = 10s;
+  cpu[1] = 15s;
   probes.Settle(1000s);
   EXPECT_TRUE(HasGrowthProbe());
   EXPECT_EQ(State(), "armed");
@@ -180,7 +180,7 @@ TEST_F(GoProbesTest, OneThatRunsIntoDebtAgainLosesItAgain) {
   probes.Consider(file.Binary());
   cpu[1] = 1s;
   Cost(1, 100'000);
-  cpu[1] = 10s;
+  cpu[1] = 15s;
   probes.Settle(1000s);
   Cost(1, 300'000);
   EXPECT_FALSE(HasGrowthProbe());
@@ -202,10 +202,10 @@ TEST_F(GoProbesTest, AllDebtorsMustHavePaid) {
   cpu = {{1, 0s}, {2, 0s}};
   Cost(1, 100'000);
   Cost(2, 200'000);
-  cpu[1] = 10s;
+  cpu[1] = 15s;
   probes.Settle(1000s);
   EXPECT_FALSE(HasGrowthProbe());
-  cpu[2] = 20s;
+  cpu[2] = 30s;
   probes.Settle(1000s);
   EXPECT_TRUE(HasGrowthProbe());
 }
