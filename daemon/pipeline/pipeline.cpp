@@ -7,7 +7,9 @@
 namespace profd {
 namespace {
 
-constexpr std::chrono::seconds kFlipDeadline{10};
+// Two intervals may have to be closed for it, each of which may wait four seconds for names on a machine that is all
+// busy with programs that nobody has seen before.
+constexpr std::chrono::seconds kFlipDeadline{20};
 constexpr std::chrono::milliseconds kAnswerWait{100}, kLongWait{60'000};
 
 uint64_t TicksOf(const ResolvedBatch& batch) {

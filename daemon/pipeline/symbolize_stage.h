@@ -35,9 +35,9 @@ class SymbolizeStage {
 
  private:
   // So long all stacks of an interval wait for workers, and so long each does. The rest waits for the interval's end.
-  static constexpr Symbolizer::Patience kPatiencePerInterval{3000}, kPatience{300};
+  static constexpr Symbolizer::Patience kPatiencePerInterval{2000}, kPatience{300};
   // And then, before the segment is made.
-  static constexpr Symbolizer::Patience kPatienceAtTheEnd{3000};
+  static constexpr Symbolizer::Patience kPatienceAtTheEnd{2000};
 
   using GoKey = std::pair<ProcessId, uint64_t>;  // where the file is mapped
   struct GoQuestion {
