@@ -123,6 +123,8 @@ class Daemon::Impl {
     if (backend_) backend_->Detach();
     if (api_) api_->Shutdown();
     if (pipeline_) pipeline_->Stop();
+    // It tells the recursion stage, which tells it: it falls silent first, and is there to the end.
+    if (map_probing_) map_probing_->Stop();
     recursion_.reset();
     probes_.reset();
   }
@@ -157,6 +159,7 @@ class Daemon::Impl {
                                     .on_segment =
                                         [this](const Segment& segment) {
                                           metrics_->OnSegment(segment);
+                                          if (MapProbing* maps = maps_.load()) maps->OnSegment(segment);
                                           losses_.OnSegment(segment);
                                         },
                                     .on_error = LogError,
@@ -178,12 +181,15 @@ class Daemon::Impl {
     if (keeper == nullptr) return;
     ProcessId ended = event.process;
     if (event.kind == ProcessEvent::Kind::kExec) ended.exec_id -= 1;
-    if (event.kind == ProcessEvent::Kind::kExit || event.kind == ProcessEvent::Kind::kExec) keeper->OnEnd(ended);
+    if (event.kind != ProcessEvent::Kind::kExit && event.kind != ProcessEvent::Kind::kExec) return;
+    keeper->OnEnd(ended);
+    if (MapProbing* maps = maps_.load()) maps->OnEnd(ended);
   }
 
   void ConsiderProbes(GoProgram& program) {
     ProbeKeeper* keeper = keeper_.load();
     if (!program.fd || keeper == nullptr) return;  // DiscoverGo() comes back to it
+    if (MapProbing* maps = maps_.load()) maps->OnProgram(program);
     keeper->Consider({.file = program.file,
                       .path = std::move(program.path),
                       .fd = std::move(program.fd),
@@ -215,11 +221,40 @@ class Daemon::Impl {
                                             LogRecursion(change);
                                           },
                                       .on_removed = [this](const std::string& id) { metrics_->OnRecursionRemoved(id); },
-                                      .on_error = LogError}));
+                                      .on_error = LogError,
+                                      .on_suspects =
+                                          [this](const std::set<ProcessId>& suspects) {
+                                            if (MapProbing* maps = maps_.load()) maps->SetSuspects(suspects);
+                                          }}));
     stage_ = recursion_.get();
-    backend_->AttachRecursion({.tripwires = tripwires_.get(), .probes = probes_.get(), .stage = recursion_.get()});
+    StartMapProbes();
+    backend_->AttachRecursion({.tripwires = tripwires_.get(),
+                               .probes = probes_.get(),
+                               .stage = recursion_.get(),
+                               .maps = map_probing_.get()});
     pipeline_->DiscoverGo();
     return absl::OkStatus();
+  }
+
+  // Without them profd still profiles, and finds recursion.
+  void StartMapProbes() {
+    auto created =
+        MapProbing::Create(config_, {.resolver = pipeline_->resolver(),
+                                     .symbolizer = symbolizer_.get(),
+                                     .proc_fs = &proc_fs_,
+                                     .clock = &clock_,
+                                     .on_evidence =
+                                         [this](const ProcessId& process, uint64_t goroutine, const RecursionMap& map) {
+                                           if (RecursionStage* stage = stage_.load())
+                                             stage->OnMap(process, goroutine, map);
+                                         },
+                                     .on_error = LogError});
+    if (!created.ok()) {
+      LogError(Annotate(created.status(), "maps are not probed"));
+      return;
+    }
+    map_probing_ = *std::move(created);
+    maps_ = map_probing_.get();
   }
 
   // Without its file profd tells what happens now, and not what was.
@@ -253,10 +288,12 @@ class Daemon::Impl {
   std::unique_ptr<Sampler> sampler_;
   std::unique_ptr<Tripwires> tripwires_;
   std::unique_ptr<ProbeKeeper> probes_;
+  std::unique_ptr<MapProbing> map_probing_;
   std::unique_ptr<RecursionOutlet> outlet_;
-  // For threads that begin before these: probes_ and recursion_.
+  // For threads that begin before these: probes_, recursion_ and map_probing_.
   std::atomic<ProbeKeeper*> keeper_ = nullptr;
   std::atomic<RecursionStage*> stage_ = nullptr;
+  std::atomic<MapProbing*> maps_ = nullptr;
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<RecursionStage> recursion_;
 };

@@ -135,7 +135,20 @@ absl::StatusOr<bool> DaemonBackend::SetProbes(bool on) {
   if (!detects_) return Error(absl::StatusCode::kUnavailable, "profd has no probes yet: it starts or stops");
   const bool before = recursion_.probes->enabled();
   recursion_.probes->SetEnabled(on);
+  if (recursion_.maps) recursion_.maps->SetEnabled(on);
   return before;
+}
+
+MapAnswer DaemonBackend::MapSites(const Process& process) {
+  MapAnswer answer;
+  if (!detects_) {
+    answer.why_not = "profd has no probes yet: it starts or stops";
+  } else if (recursion_.maps == nullptr) {
+    answer.why_not = "this kernel has no probes of maps: 'profctl doctor'";
+  } else {
+    answer = recursion_.maps->MapsOf(process);
+  }
+  return answer;
 }
 
 bool DaemonBackend::ProcessExists(uint32_t pid) const {
@@ -173,6 +186,10 @@ void DaemonBackend::AddProbes(DaemonStatus& status) const {
   status.probes_on = recursion_.probes->enabled();
   status.probe_mechanism = recursion_.tripwires->mechanism();
   status.probe_trap_cost = recursion_.tripwires->trap_cost();
+  if (recursion_.maps) {
+    recursion_.maps->AddStatus(status);
+    for (const ProgramStats& stats : recursion_.maps->Programs()) status.programs.push_back(ToStatus(stats));
+  }
   for (const ProbedBinary& binary : recursion_.probes->List()) {
     status.probes.push_back({.path = binary.path,
                              .version = binary.version,

@@ -9,6 +9,7 @@
 #include "kernel/process_monitor.h"
 #include "kernel/sampler.h"
 #include "kernel/tripwires.h"
+#include "map_probing.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/recursion_outlet.h"
 #include "pipeline/recursion_stage.h"
@@ -32,6 +33,7 @@ struct RecursionDetection {
   const Tripwires* tripwires = nullptr;
   ProbeKeeper* probes = nullptr;
   const RecursionStage* stage = nullptr;
+  MapProbing* maps = nullptr;  ///< null: this kernel has no such probes
 };
 
 /// Thread safe. Not ready, and without answers, until Attach().
@@ -55,6 +57,7 @@ class DaemonBackend final : public Backend {
   bool ProcessExists(uint32_t pid) const override;
   std::vector<RecursionEvent> Recursion() const override;
   std::shared_ptr<void> WatchRecursion(std::function<void(const RecursionEvent&)> sink) override;
+  MapAnswer MapSites(const Process& process) override;
   absl::StatusOr<bool> SetProbes(bool on) override;
   DaemonStatus Status() const override;
   bool ready() const override { return ready_.load(); }

@@ -70,6 +70,7 @@ enum profd_record_kind {
   PROFD_RECORD_READING = 8,
   PROFD_RECORD_OOM_KILL = 9,  // a profd_process_record: tid is that of a thread of the victim, the process is unknown
   PROFD_RECORD_PROBE_COST = 10,  // a profd_probe_cost_record
+  PROFD_RECORD_MAP_HIT = 11,     // a profd_map_hit_record (map_abi.h)
 };
 
 struct profd_record_header {

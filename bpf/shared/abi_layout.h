@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
 // What abi.h's structs look like in memory, checked by every compiler that sees them: the kernel's side and profd's
-// read the same bytes only while all of this holds. Included at the end of abi.h.
+// read the same bytes only while all of this holds. Included at the end of abi.h; map_abi.h checks its own.
 #pragma once
 
 #ifdef __cplusplus
@@ -151,7 +151,3 @@ PROFD_FIELD(profd_program_stats, recorded_ns, 24, 8);
 PROFD_SIZE(profd_sampler_totals, 160);
 PROFD_FIELD(profd_sampler_totals, runs, 0, 32);
 PROFD_FIELD(profd_sampler_totals, outcomes, 32, 128);
-
-#undef PROFD_FIELD
-#undef PROFD_SIZE
-#undef PROFD_ASSERT

@@ -7,6 +7,7 @@
 #include <grpcpp/resource_quota.h>
 #include <sys/stat.h>
 
+#include "api/map_convert.h"
 #include "api/proto_convert.h"
 #include "api/recursion_convert.h"
 #include "api/recursion_feed.h"
@@ -77,6 +78,15 @@ class ProfilerService final : public v1::Profiler::Service {
   grpc::Status WatchRecursion(grpc::ServerContext* context, const v1::WatchRecursionRequest* request,
                               grpc::ServerWriter<v1::RecursionEvent>* writer) override {
     return ToGrpc(Watch(*request, *context, *writer));
+  }
+
+  grpc::Status ListMapSites(grpc::ServerContext* context, const v1::ListMapSitesRequest* request,
+                            v1::ListMapSitesResponse* response) override {
+    return ToGrpc(WithPause(context, [&](const Pause& pause) -> absl::Status {
+      ASSIGN_OR_RETURN(const ProcessMaps maps, engine_->Maps(FromProto(request->selector()), pause));
+      ToProto(maps, *clock_, *response);
+      return absl::OkStatus();
+    }));
   }
 
   grpc::Status SetProbes(grpc::ServerContext*, const v1::SetProbesRequest* request,
@@ -152,17 +162,20 @@ class ProfilerService final : public v1::Profiler::Service {
   template <typename Answer>
   absl::Status WithWindow(grpc::ServerContext* context, const v1::Window& message, Answer answer) {
     ASSIGN_OR_RETURN(const Window window, FromProto(message));
+    return WithPause(context, [&](const Pause& pause) { return answer(window, pause); });
+  }
+
+  template <typename Answer>
+  absl::Status WithPause(grpc::ServerContext* context, Answer answer) {
     std::optional<Slots::Holder> place = waiting_.Take();
     if (!place) {
       return Error(absl::StatusCode::kResourceExhausted,
-                   "{} profiles are being taken already: try again when one is "
-                   "done",
-                   kMaxWaiting);
+                   "{} profiles are being taken already: try again when one is done", kMaxWaiting);
     }
     const Pause pause = [this, context](std::chrono::nanoseconds length) {
       return stop_.Wait(length, [context] { return context->IsCancelled(); });
     };
-    return answer(window, pause);
+    return answer(pause);
   }
 
   const QueryEngine* engine_;

@@ -150,6 +150,16 @@ void AddLosses(const DaemonStatus& status, v1::GetStatusResponse& message) {
   message.set_probes_on(status.probes_on);
   message.set_probe_mechanism(status.probe_mechanism);
   ToProto(status.probe_trap_cost, *message.mutable_probe_trap_cost());
+  if (!status.map_windows.mechanism.empty()) {
+    v1::MapWindows& out = *message.mutable_map_windows();
+    out.mutable_windows()->insert(status.map_windows.windows.begin(), status.map_windows.windows.end());
+    out.set_failed(status.map_windows.failed);
+    out.set_hits(status.map_windows.hits);
+    ToProto(status.map_windows.cost, *out.mutable_cost());
+    ToProto(status.map_windows.worst, *out.mutable_worst());
+    ToProto(status.map_windows.budget, *out.mutable_budget());
+    out.set_mechanism(status.map_windows.mechanism);
+  }
   for (const ProbeStatus& probe : status.probes) {
     v1::ProbedBinary& out = *message.add_probes();
     out.set_path(ToUtf8(probe.path));

@@ -30,6 +30,15 @@ void AddStack(const RecursionEvent& event, v1::RecursionEvent& message) {
   message.set_positions_verified(event.positions_verified);
 }
 
+void ToProto(const RecursionMap& map, v1::RecursionMap& message) {
+  message.set_address(map.address);
+  message.set_type(ToUtf8(map.type));
+  message.set_entries(map.entries);
+  message.set_key_hash(fmt::format("{:016x}", map.key_hash));
+  if (!map.key.empty()) message.set_key(ToUtf8(map.key));
+  message.set_same_key_hits(map.same_key_hits);
+}
+
 }  // namespace
 
 void ToProto(const RecursionEvent& event, v1::RecursionEvent& message) {
@@ -47,6 +56,7 @@ void ToProto(const RecursionEvent& event, v1::RecursionEvent& message) {
   message.set_trigger(ToWord(event.trigger));
   message.set_reason(ToUtf8(event.reason));
   message.set_occurrences(event.occurrences);
+  if (event.map) ToProto(*event.map, *message.mutable_map());
   message.set_advice(ToUtf8(event.advice));
   for (const RecursionStep& step : event.history) {
     v1::RecursionStep& out = *message.add_history();

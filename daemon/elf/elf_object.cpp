@@ -1,20 +1,15 @@
 // ELF executables and libraries: Go's own table for Go's text, symbol tables for the rest (cgo).
-#include <elf.h>
-
-#include <algorithm>
-
 #include "elf/build_id.h"
 #include "elf/demangle.h"
 #include "elf/elf_symbols.h"
 #include "elf/go_build_info.h"
+#include "elf/go_facts.h"
 #include "elf/go_text.h"
+#include "elf/go_types.h"
 #include "elf/object.h"
 
 namespace profd::elf {
 namespace {
-
-constexpr uint64_t kCodeSize = 128;  // of a function, as far as it is decoded
-constexpr size_t kEntrySize = 16;    // of a function, to place a probe in
 
 // As Go's runtime prints it: type arguments are "...".
 std::string GoName(std::string_view name) {
@@ -27,14 +22,14 @@ class ElfObject final : public Object {
  public:
   ElfObject(std::unique_ptr<Image> image, Layout layout) : image_(std::move(image)), layout_(std::move(layout)) {
     go_version_ = ReadGoVersion(*image_, layout_);
-    if (!go_version_.empty()) go_ = ReadPclntab(*image_, layout_, go_version_);
+    if (!go_version_.empty()) go_ = ReadGoText(*image_, layout_, go_version_);
   }
 
   absl::StatusOr<Facts> Describe() override {
     Facts facts{.build_id = ReadBuildId(*image_, layout_), .go_version = go_version_};
     if (go_.ok()) {
       facts.symbols = "gopclntab";
-      facts.symbol_count = go_->size();
+      facts.symbol_count = go_->functions.size();
       return facts;
     }
     facts.symbols = "none";
@@ -48,7 +43,7 @@ class ElfObject final : public Object {
   absl::StatusOr<Lines> Resolve(uint64_t offset) override {
     const auto address = layout_.AddressOf(offset);
     if (!address) return Lines();
-    if (go_.ok() && go_->Holds(*address)) return GoLines(*address);
+    if (go_.ok() && go_->functions.Holds(*address)) return GoLines(*address);
     const auto loaded = Symbols();
     if (!loaded.ok()) {
       // With Go's table at hand the object is not beyond help.
@@ -71,7 +66,14 @@ class ElfObject final : public Object {
 
   std::optional<uint32_t> StackDelta(uint64_t offset) override {
     const auto address = layout_.AddressOf(offset);
-    return address && go_.ok() ? go_->StackDelta(*address) : std::nullopt;
+    return address && go_.ok() ? go_->functions.StackDelta(*address) : std::nullopt;
+  }
+
+  std::string TypeName(uint64_t offset) override {
+    const auto address = layout_.AddressOf(offset);
+    if (!address || !go_.ok()) return {};
+    if (!types_) types_ = GoTypes::Read(*image_, layout_, go_->module, go_version_);
+    return types_->NameOf(*address);
   }
 
  private:
@@ -86,7 +88,7 @@ class ElfObject final : public Object {
 
   Lines GoLines(uint64_t address) const {
     Lines lines;
-    for (const GoPosition& position : go_->Find(address)) {
+    for (const GoPosition& position : go_->functions.Find(address)) {
       lines.push_back({.function = GoName(position.name),
                        .system_name = std::string(position.name),
                        .file = std::string(position.file),
@@ -101,74 +103,16 @@ class ElfObject final : public Object {
     if (!layout_.is64) return Error(absl::StatusCode::kFailedPrecondition, "a 32-bit program");
     ASSIGN_OR_RETURN(runtime.offsets, GoOffsetsOf(go_version_));
     RETURN_IF_ERROR(go_.status());
-    const uint64_t size = go_->text_end() - go_->text();
-    if (const auto place = layout_.OffsetOf(go_->text(), size)) {
-      runtime.text_offset = *place;
-      runtime.text_size = size;
-    }
-    if (layout_.machine != EM_X86_64) return absl::OkStatus();
-    runtime.stack_growth = EntryOf("runtime.(*mheap).allocManual");
-    runtime.fatal_error = EntryOf("runtime.throw");
-    FindMaxStack(runtime);
-    FindTls(runtime);
-    if (!runtime.tls) {
-      return Error(absl::StatusCode::kFailedPrecondition,
-                   "where its goroutine is cannot be read in runtime.stackcheck");
-    }
-    return CheckThread(runtime.offsets);
-  }
-
-  FunctionCode EntryOf(std::string_view name) const {
-    const GoCode code = CodeOf(name);
-    const auto offset = code.entry ? layout_.OffsetOf(code.entry, kEntrySize) : std::nullopt;
-    if (!offset) return {};
-    return {.offset = *offset, .code = std::string(code.piece.bytes().view().substr(0, kEntrySize))};
-  }
-
-  void FindMaxStack(GoRuntime& runtime) const {
-    const GoCode code = CodeOf("runtime.main");
-    const auto distance = DecodeMaxStack(code.piece.bytes());
-    if (distance) runtime.max_stack = *distance + static_cast<int64_t>(code.entry - go_->text());
-  }
-
-  void FindTls(GoRuntime& runtime) const {
-    const GoCode code = CodeOf("runtime.stackcheck");
-    runtime.tls = DecodeTlsPlace(code.piece.bytes());
-    if (runtime.tls && runtime.tls->slot) *runtime.tls->slot += static_cast<int64_t>(code.entry - go_->text());
-  }
-
-  // A runtime that was patched may have another layout than its version's: its code says some of it.
-  absl::Status CheckThread(GoOffsets& offsets) const {
-    const auto places = DecodeThreadPlaces(CodeOf("runtime.nanotime1").piece.bytes());
-    if (!places) return absl::OkStatus();
-    if (places->g_m != offsets.g_m || places->m_curg != offsets.m_curg) {
-      return Error(absl::StatusCode::kFailedPrecondition,
-                   "its code has g.m at {} and m.curg at {}, where {} has them at {} and {}", places->g_m,
-                   places->m_curg, go_version_, offsets.g_m, offsets.m_curg);
-    }
-    offsets.m_vdso_sp = places->m_vdso_sp;
-    return absl::OkStatus();
-  }
-
-  // The first bytes of a function's code; empty: there is no such function.
-  struct GoCode {
-    uint64_t entry = 0;
-    Piece piece;
-  };
-  GoCode CodeOf(std::string_view name) const {
-    const auto function = go_->FindByName(name);
-    const auto offset = function ? layout_.OffsetOf(function->entry, kCodeSize) : std::nullopt;
-    if (!offset) return {};
-    auto piece = image_->Map(*offset, kCodeSize, name);
-    return piece.ok() ? GoCode{function->entry, *std::move(piece)} : GoCode();
+    return ReadGoFacts(*image_, layout_, go_->functions, runtime);
   }
 
   const std::unique_ptr<Image> image_;
   const Layout layout_;
   std::string go_version_;
-  absl::StatusOr<Pclntab> go_ = Error(absl::StatusCode::kNotFound, "no Go program");
+  absl::StatusOr<GoText> go_ = Error(absl::StatusCode::kNotFound, "no Go program");
   // Read when first needed: a Go program without cgo never does.
   std::optional<absl::StatusOr<std::unique_ptr<ElfSymbols>>> symbols_;
+  std::optional<GoTypes> types_;  // read when first asked for
 };
 
 }  // namespace

@@ -13,32 +13,18 @@ namespace {
 struct Layout {
   unsigned newest;  // minor version
   uint32_t gobuf_bp, g_goid, g_labels, m_gsignal, m_curg;
-  uint64_t gofunc_word;  // of runtime.moduledata
-  uint8_t wrapper_id;    // funcID of functions that are wrapped around others
+  uint64_t types_word, etypes_word, gofunc_word;  // of runtime.moduledata
+  uint8_t wrapper_id;                             // funcID of functions that are wrapped around others
 };
-constexpr unsigned kOldest = 18, kLabelsAreList = 24;
+constexpr unsigned kOldest = 18, kLabelsAreList = 24, kSwissMaps = 24;
 constexpr std::array kLayouts = {
-    Layout{19, 48, 152, 360, 80, 192, 38, 21}, Layout{20, 48, 152, 360, 80, 192, 40, 21},
-    Layout{21, 48, 152, 344, 80, 192, 40, 21}, Layout{22, 48, 152, 344, 80, 192, 40, 22},
-    Layout{24, 48, 160, 352, 80, 192, 40, 22}, Layout{25, 40, 152, 344, 72, 184, 40, 23},
-    Layout{26, 40, 152, 352, 72, 184, 40, 23}, Layout{27, 40, 152, 352, 72, 184, 43, 23},
+    Layout{19, 48, 152, 360, 80, 192, 35, 36, 38, 21}, Layout{20, 48, 152, 360, 80, 192, 37, 38, 40, 21},
+    Layout{21, 48, 152, 344, 80, 192, 37, 38, 40, 21}, Layout{22, 48, 152, 344, 80, 192, 37, 38, 40, 22},
+    Layout{24, 48, 160, 352, 80, 192, 37, 38, 40, 22}, Layout{25, 40, 152, 344, 72, 184, 37, 38, 40, 23},
+    Layout{26, 40, 152, 352, 72, 184, 37, 38, 40, 23}, Layout{27, 40, 152, 352, 72, 184, 37, 39, 43, 23},
 };
 // And what did not.
 constexpr uint32_t kStackLo = 0, kStackHi = 8, kM = 48, kSched = 56, kG0 = 0;
-
-// The minor version of "go1.26.1 X:noswissmap"; development versions may have any layout.
-std::optional<unsigned> MinorOf(std::string_view version) {
-  constexpr std::string_view kPrefix = "go1.";
-  if (!version.starts_with(kPrefix)) return std::nullopt;
-  version.remove_prefix(kPrefix.size());
-  unsigned minor = 0;
-  const auto [rest, error] = std::from_chars(version.data(), version.data() + version.size(), minor);
-  if (error != std::errc()) return std::nullopt;
-  const bool ends = rest == version.data() + version.size();
-  if (version.substr(static_cast<size_t>(rest - version.data())).starts_with("-devel")) return std::nullopt;
-  if (!ends && *rest != '.' && *rest != ' ' && *rest != '-' && *rest != 'r' && *rest != 'b') return std::nullopt;
-  return minor;
-}
 
 const Layout* LayoutOf(unsigned minor) {
   if (minor < kOldest) return nullptr;
@@ -60,8 +46,22 @@ std::optional<uint32_t> DisplacementAfter(const Bytes& code, std::string_view op
 
 }  // namespace
 
+std::optional<unsigned> GoMinorVersion(std::string_view version) {
+  constexpr std::string_view kPrefix = "go1.";
+  if (!version.starts_with(kPrefix)) return std::nullopt;
+  version.remove_prefix(kPrefix.size());
+  unsigned minor = 0;
+  const auto [rest, error] = std::from_chars(version.data(), version.data() + version.size(), minor);
+  if (error != std::errc()) return std::nullopt;
+  const bool ends = rest == version.data() + version.size();
+  // Development versions may have any layout.
+  if (version.substr(static_cast<size_t>(rest - version.data())).starts_with("-devel")) return std::nullopt;
+  if (!ends && *rest != '.' && *rest != ' ' && *rest != '-' && *rest != 'r' && *rest != 'b') return std::nullopt;
+  return minor;
+}
+
 absl::StatusOr<GoOffsets> GoOffsetsOf(const std::string& version) {
-  const auto minor = MinorOf(version);
+  const auto minor = GoMinorVersion(version);
   if (!minor) return Error(absl::StatusCode::kFailedPrecondition, "'{}' is no released version of Go", version);
   const Layout* layout = LayoutOf(*minor);
   if (layout == nullptr) {
@@ -80,14 +80,18 @@ absl::StatusOr<GoOffsets> GoOffsetsOf(const std::string& version) {
                    .m_curg = layout->m_curg,
                    .m_gsignal = layout->m_gsignal,
                    .g_labels = layout->g_labels,
-                   .labels_are_list = *minor >= kLabelsAreList};
+                   .labels_are_list = *minor >= kLabelsAreList,
+                   .swiss_maps = *minor >= kSwissMaps && version.find("X:noswissmap") == std::string::npos};
 }
 
 std::optional<GoTables> GoTablesOf(const std::string& version) {
-  const auto minor = MinorOf(version);
+  const auto minor = GoMinorVersion(version);
   const Layout* layout = minor ? LayoutOf(*minor) : nullptr;
   if (layout == nullptr) return std::nullopt;
-  return GoTables{.gofunc_word = layout->gofunc_word, .wrapper_id = layout->wrapper_id};
+  return GoTables{.types_word = layout->types_word,
+                  .etypes_word = layout->etypes_word,
+                  .gofunc_word = layout->gofunc_word,
+                  .wrapper_id = layout->wrapper_id};
 }
 
 std::optional<TlsPlace> DecodeTlsPlace(const Bytes& stackcheck) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/status.h"
 #include "elf/bytes.h"
@@ -17,6 +18,7 @@ struct GoOffsets {
   uint32_t m_vdso_sp = 0;        ///< 0: not known
   uint32_t g_labels = 0;         ///< where a pointer to the goroutine's pprof labels is
   bool labels_are_list = false;  ///< else they are a map
+  bool swiss_maps = false;       ///< maps are internal/runtime/maps.Map, else runtime.hmap
 
   bool operator==(const GoOffsets&) const = default;
 };
@@ -25,8 +27,13 @@ struct GoOffsets {
 /// garbage.
 absl::StatusOr<GoOffsets> GoOffsetsOf(const std::string& version);
 
-/// What differs between versions in the tables of functions.
+/// Of "go1.26.1 X:noswissmap": 26. Nothing: no released version.
+std::optional<unsigned> GoMinorVersion(std::string_view version);
+
+/// What differs between versions in the tables of functions and types.
 struct GoTables {
+  uint64_t types_word = 0;   ///< of runtime.moduledata: `types`, where the types and their names are
+  uint64_t etypes_word = 0;  ///< of runtime.moduledata: where they end
   uint64_t gofunc_word = 0;  ///< of runtime.moduledata: `gofunc`, what the offsets of functions' data count from
   uint8_t wrapper_id = 0;    ///< kind of the functions that the compiler wraps around others (FuncIDWrapper)
 };

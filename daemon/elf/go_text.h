@@ -3,13 +3,20 @@
 
 #include <string>
 
+#include "elf/go_module.h"
 #include "elf/layout.h"
 #include "elf/pclntab.h"
 
 namespace profd::elf {
 
-/// The table of an object that this version of Go built. Refuses, by name of the reason, one that is not there or does
-/// not add up. Where the version's layout of moduledata is not known, the table has no inlined calls.
-absl::StatusOr<Pclntab> ReadPclntab(const Image& image, const Layout& layout, const std::string& version);
+struct GoText {
+  Pclntab functions;
+  GoModule module;
+};
+
+/// Of an object that this version of Go built; it does not outlive `image` and `layout`. Refuses, by name of the
+/// reason, a table of functions that is not there or does not add up. Where the version's layout of moduledata is not
+/// known, the table has no inlined calls.
+absl::StatusOr<GoText> ReadGoText(const Image& image, const Layout& layout, const std::string& version);
 
 }  // namespace profd::elf

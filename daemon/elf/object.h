@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "base/unique_fd.h"
+#include "elf/go_maps.h"
 #include "elf/go_runtime.h"
 
 namespace profd::elf {
@@ -34,6 +35,11 @@ struct FunctionCode {
   std::string code;
 };
 
+struct MapFunction {
+  MapFunctionKind kind;
+  FunctionCode code;
+};
+
 struct GoRuntime {
   std::string version;          ///< empty: not built by Go
   std::optional<TlsPlace> tls;  ///< its slot counts from the start of the text; nothing: not known
@@ -42,6 +48,7 @@ struct GoRuntime {
   uint64_t text_offset = 0, text_size = 0;  ///< of Go's functions, in the file
   FunctionCode stack_growth, fatal_error;   ///< runtime.(*mheap).allocManual, runtime.throw
   std::optional<int64_t> max_stack;         ///< runtime.maxstacksize, from the start of the text
+  std::vector<MapFunction> map_functions;   ///< x86-64, those that are there, in no order
 };
 
 /// One thread at a time. Every error is a refusal (InvalidArgument) with its reason.
@@ -56,6 +63,8 @@ class Object {
   /// How far above the stack pointer the return address is when the instruction at `position` is about to run, bytes.
   /// Known in Go's functions; nothing where they have switched stacks.
   virtual std::optional<uint32_t> StackDelta(uint64_t /*position*/) { return std::nullopt; }
+  /// Of the Go type whose descriptor is at `position`, as Go prints it; empty where it cannot be told.
+  virtual std::string TypeName(uint64_t /*position*/) { return {}; }
 };
 
 absl::StatusOr<std::unique_ptr<Object>> OpenElf(UniqueFd file);

@@ -1,7 +1,6 @@
 #include "elf/pclntab.h"
 
 #include <algorithm>
-#include <string>
 
 namespace profd::elf {
 namespace {
@@ -275,17 +274,21 @@ std::optional<uint32_t> Pclntab::StackDelta(uint64_t address) const {
   return static_cast<uint32_t>(*delta);
 }
 
-std::optional<GoFunction> Pclntab::FindByName(std::string_view name) const {
-  const std::string_view names = table_.bytes().view().substr(header_.names, header_.units - header_.names);
-  const std::string wanted = fmt::format("{}{}{}", '\0', name, '\0');
-  const size_t found = names.find(wanted);
-  if (found == std::string_view::npos) return std::nullopt;
-  for (uint64_t i = 0; i < header_.functions; ++i) {
+std::map<std::string_view, uint64_t> Pclntab::EntriesOf(std::vector<std::string_view> names) const {
+  std::map<std::string_view, uint64_t> entries;
+  std::ranges::sort(names);
+  size_t longest = 0;
+  for (const std::string_view name : names) longest = std::max(longest, name.size());
+  for (uint64_t i = 0; i < header_.functions && entries.size() < names.size(); ++i) {
     const auto record = RecordOf(i);
-    if (!record || record->At<uint32_t>(kNameAt) != found + 1) continue;
-    if (const auto entry = record->At<uint32_t>(kEntryAt)) return GoFunction{name, text_ + *entry};
+    const auto entry = record ? record->At<uint32_t>(kEntryAt) : std::nullopt;
+    const auto name = record ? record->At<uint32_t>(kNameAt) : std::nullopt;
+    if (!entry || *entry >= text_size_ || !name) continue;
+    const std::string_view text = table_.bytes().Text(header_.names + *name, longest + 1);
+    const auto found = std::ranges::lower_bound(names, text);
+    if (found != names.end() && *found == text) entries.emplace(*found, text_ + *entry);
   }
-  return std::nullopt;
+  return entries;
 }
 
 }  // namespace profd::elf

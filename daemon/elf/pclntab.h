@@ -7,6 +7,7 @@
 #include <absl/container/inlined_vector.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -29,11 +30,6 @@ struct PclntabHeader {
 
 /// Refuses other magics, and counts and offsets that do not fit into `table`.
 absl::StatusOr<PclntabHeader> ReadPclntabHeader(const Bytes& table);
-
-struct GoFunction {
-  std::string_view name;
-  uint64_t entry = 0;
-};
 
 struct GoPosition {
   std::string_view name, file;
@@ -66,8 +62,9 @@ class Pclntab {
   /// How far above the stack pointer the return address is, bytes, before the instruction at `address` (pcsp). Nothing
   /// in functions that change the stack pointer in ways the table does not follow.
   std::optional<uint32_t> StackDelta(uint64_t address) const;
-  /// The function called exactly `name`; looks at all of them.
-  std::optional<GoFunction> FindByName(std::string_view name) const;
+  /// Where the functions called exactly so start, without those that are not there; the keys are the views that were
+  /// passed. Looks at each function once: ask for all names together.
+  std::map<std::string_view, uint64_t> EntriesOf(std::vector<std::string_view> names) const;
 
  private:
   /// Until which distance from the function's start a value holds.

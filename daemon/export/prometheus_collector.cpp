@@ -78,6 +78,21 @@ void AddLosses(const DaemonStatus& status, std::vector<MetricFamily>& families) 
   }
 }
 
+void AddMapWindows(const MapWindowStatus& maps, std::vector<MetricFamily>& families) {
+  if (maps.mechanism.empty()) return;
+  const auto seconds = [](std::chrono::nanoseconds time) { return std::chrono::duration<double>(time).count(); };
+  MetricFamily windows = Family("profd_map_probe_windows_total",
+                                "Times that the map functions of a process were probed.", MetricType::Counter);
+  for (const auto& [reason, count] : maps.windows) AddValue(windows, static_cast<double>(count), {{"reason", reason}});
+  families.push_back(std::move(windows));
+  families.push_back(
+      Counter("profd_map_probe_hits_total", "Calls of map functions that probes saw.", static_cast<double>(maps.hits)));
+  families.push_back(Counter("profd_map_probe_overhead_seconds_total", "CPU time that map probes took other programs.",
+                             seconds(maps.cost)));
+  families.push_back(Counter("profd_map_probe_budget_seconds_total", "CPU time that map probes may have taken.",
+                             seconds(maps.budget)));
+}
+
 }  // namespace
 
 std::vector<MetricFamily> PrometheusCollector::Collect() const {
@@ -87,6 +102,7 @@ std::vector<MetricFamily> PrometheusCollector::Collect() const {
   families.push_back(Gauge("profd_processes", "Processes known.", status.processes));
   AddAnalyses(status, families);
   AddLosses(status, families);
+  AddMapWindows(status.map_windows, families);
   families.push_back(
       Gauge("profd_store_bytes", "Size of the stored history in bytes.", static_cast<double>(status.store_bytes)));
   AddOwnProcess(status, families);

@@ -256,11 +256,24 @@ void RecursionStage::OnProcessEvent(const ProcessEvent& event) {
   Wake();
 }
 
+void RecursionStage::OnMap(const ProcessId& process, uint64_t goroutine, const RecursionMap& map) {
+  constexpr size_t kMost = 1024;
+  std::lock_guard lock(ends_mutex_);
+  if (maps_.size() < kMost) maps_.emplace_back(process, goroutine, map);
+  Wake();
+}
+
 void RecursionStage::HandleEnds() {
   std::vector<ProcessEvent> ends;
+  std::vector<std::tuple<ProcessId, uint64_t, RecursionMap>> maps;
   {
     std::lock_guard lock(ends_mutex_);
     ends.swap(ends_);
+    maps.swap(maps_);
+  }
+  for (const auto& [process, goroutine, map] : maps) {
+    detector_.OnMap({.pid = process.tgid, .start_time_ns = process.start_time_ns, .exec_id = process.exec_id},
+                    goroutine, map);
   }
   for (const ProcessEvent& event : ends) HandleEnd(event);
 }
@@ -315,6 +328,7 @@ void RecursionStage::FollowSuspects(BootTime now) {
   }
   if (suspects == suspects_) return;
   suspects_ = suspects;
+  if (parts_.on_suspects) parts_.on_suspects(suspects_);
   if (absl::Status status = parts_.tripwires->SetSuspects(suspects_); !status.ok()) parts_.on_error(status);
 }
 

@@ -35,6 +35,7 @@ struct RecursionParts {
   std::function<void(const RecursionChange&)> on_change;  ///< from its thread, as on_removed
   std::function<void(const std::string&)> on_removed;     ///< the id of a story that is no more
   std::function<void(const absl::Status&)> on_error;
+  std::function<void(const std::set<ProcessId>&)> on_suspects;  ///< these, from now on; may be empty
 };
 
 /// The stack of a reading with its names, as far as they are there. `last_try`: what has none now has none.
@@ -48,6 +49,8 @@ class RecursionStage {
 
   /// A process has ended, or has become another program.
   void OnProcessEvent(const ProcessEvent& event);
+  /// What map probes saw of a goroutine.
+  void OnMap(const ProcessId& process, uint64_t goroutine, const RecursionMap& map);
   /// Last seen first.
   std::vector<RecursionEvent> Events() const;
 
@@ -89,7 +92,8 @@ class RecursionStage {
   UniqueFd epoll_, wakeup_;
   std::mutex ends_mutex_;
   std::vector<ProcessEvent> ends_;
-  std::set<uint32_t> looked_at_;  // under ends_mutex_: processes whose end matters
+  std::vector<std::tuple<ProcessId, uint64_t, RecursionMap>> maps_;  // under ends_mutex_
+  std::set<uint32_t> looked_at_;                                     // under ends_mutex_: processes whose end matters
   mutable std::mutex events_mutex_;
   std::vector<RecursionEvent> events_;  // what the detector has, for others to see
   std::jthread thread_;

@@ -1,6 +1,8 @@
 #include "pipeline/segment_builder.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "pipeline/shown_frames.h"
 
@@ -17,6 +19,22 @@ size_t CredibleFrames(const ResolvedStack& stack) {
     if (!addresses[i].file) return i;
   }
   return addresses.size();
+}
+
+// Go's map functions call hashes and comparisons, no deeper.
+bool IsInMapFunction(std::span<const SymbolizedAddress> symbolized) {
+  constexpr size_t kDeepest = 3;
+  constexpr std::array<std::string_view, 4> kPrefixes{"runtime.map", "internal/runtime/maps.",
+                                                      "internal/sync.(*HashTrieMap", "sync.(*Map)."};
+  for (const SymbolizedAddress& address : symbolized.first(std::min(kDeepest, symbolized.size()))) {
+    for (const FrameLine& line : address.lines) {
+      const std::string_view name = line.function;
+      if (std::ranges::any_of(kPrefixes, [name](std::string_view prefix) { return name.starts_with(prefix); })) {
+        return true;
+      }
+    }
+  }
+  return false;
 }
 
 }  // namespace
@@ -69,6 +87,7 @@ void SegmentBuilder::AddUserStack(const ResolvedStack& resolved, std::span<const
     stack.locations.push_back(builder_.AddMarker(marker));
     stack.truncated = true;
   }
+  if (IsInMapFunction(symbolized)) map_stacks_.insert({raw.process, raw.hash});
   user_stacks_.insert_or_assign({raw.process, raw.hash}, std::move(stack));
 }
 
@@ -133,6 +152,7 @@ SegmentBuilder::Result SegmentBuilder::Build(const ResolvedInterval& interval, W
     ProcessUsage& use = usage[process];
     use.process = process;
     use.samples += count.ticks;
+    if (map_stacks_.contains({count.process, count.user_hash})) use.map_samples += count.ticks;
     if (const uint64_t depth = sample.stack.Depth(); depth > use.deepest_frames) {
       use.deepest_frames = depth;
       use.deepest_estimated = sample.stack.DepthEstimated();

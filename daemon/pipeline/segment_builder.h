@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string_view>
 #include <unordered_map>
@@ -42,6 +43,7 @@ class SegmentBuilder {
   std::unordered_map<uint64_t, GoLabels> labels_;
   // The hash of a user stack is of its addresses: programs that have code at the same places have equal ones.
   std::map<std::pair<ProcessId, uint64_t>, CallStack> user_stacks_;
+  std::set<std::pair<ProcessId, uint64_t>> map_stacks_;  // of these, in Go's map functions
   std::unordered_map<uint64_t, CallStack> kernel_stacks_;
 };
 

@@ -18,14 +18,6 @@ constexpr std::chrono::minutes kUnused{10};
 // A process that has just begun owns next to no CPU time: so much it may owe before its binary loses the probe.
 constexpr std::chrono::milliseconds kOverdraft{20};
 
-// The file's bytes are what was decoded: it may have been written to meanwhile.
-absl::Status CheckCode(int fd, const FunctionCode& function) {
-  std::string now(function.code.size(), '\0');
-  const ssize_t got = pread(fd, now.data(), now.size(), static_cast<off_t>(function.offset));
-  if (got == static_cast<ssize_t>(now.size()) && now == function.code) return absl::OkStatus();
-  return Error(absl::StatusCode::kFailedPrecondition, "its code has changed since it was read");
-}
-
 }  // namespace
 
 absl::StatusOr<ProbeSites> SitesOf(const GoFacts& facts) {

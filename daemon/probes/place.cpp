@@ -1,5 +1,7 @@
 #include "probes/place.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 
@@ -46,6 +48,13 @@ absl::StatusOr<ProbePlace> PlaceProbe(std::string_view code) {
   }
   if (at >= code.size()) return ProbePlace{};
   return ProbePlace{.distance = static_cast<uint32_t>(at), .emulated = true};
+}
+
+absl::Status CheckCode(int fd, const FunctionCode& function) {
+  std::string now(function.code.size(), '\0');
+  const ssize_t got = pread(fd, now.data(), now.size(), static_cast<off_t>(function.offset));
+  if (got == static_cast<ssize_t>(now.size()) && now == function.code) return absl::OkStatus();
+  return Error(absl::StatusCode::kFailedPrecondition, "its code has changed since it was read");
 }
 
 }  // namespace profd

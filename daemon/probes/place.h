@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "worker/object_analyzer.h"
 
 namespace profd {
 
@@ -21,5 +22,8 @@ struct ProbePlace {
 /// Of a function that Go's compiler made (x86-64), by how its code begins. The entry itself where nothing better is
 /// near. Refuses (FailedPrecondition) code that ends too early, and a breakpoint that is there already.
 absl::StatusOr<ProbePlace> PlaceProbe(std::string_view code);
+
+/// The file's bytes are what was decoded: it may have been written to meanwhile. FailedPrecondition: they are not.
+absl::Status CheckCode(int fd, const FunctionCode& function);
 
 }  // namespace profd

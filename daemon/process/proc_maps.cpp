@@ -30,12 +30,13 @@ std::string Unescape(std::string_view name) {
   return result;
 }
 
-/// "7f00-7f10 r-xp 00000000 fe:00 1234       /path": nothing when not executable or no such line.
-std::optional<MapEvent> ParseLine(std::string_view line) {
+/// "7f00-7f10 r-xp 00000000 fe:00 1234       /path": nothing when no such line.
+std::optional<MapEvent> ParseLine(std::string_view line, bool executable_only) {
   MapEvent event;
   uint64_t limit = 0;
   if (!TakeNumber(line, 16, '-', event.start) || !TakeNumber(line, 16, ' ', limit)) return std::nullopt;
-  if (limit <= event.start || line.size() < 5 || line[2] != 'x' || line[4] != ' ') return std::nullopt;
+  if (limit <= event.start || line.size() < 5 || line[4] != ' ') return std::nullopt;
+  if (executable_only && line[2] != 'x') return std::nullopt;
   line.remove_prefix(5);
   if (!TakeNumber(line, 16, ' ', event.file_offset) || !TakeNumber(line, 16, ':', event.file.device_major) ||
       !TakeNumber(line, 16, ' ', event.file.device_minor)) {
@@ -58,10 +59,20 @@ std::vector<MapEvent> ParseExecutableMaps(std::string_view text, size_t max_mapp
   while (events.size() < max_mappings) {
     const size_t end = text.find('\n');
     if (end == std::string_view::npos) break;
-    if (std::optional<MapEvent> event = ParseLine(text.substr(0, end))) events.push_back(*std::move(event));
+    if (std::optional<MapEvent> event = ParseLine(text.substr(0, end), true)) events.push_back(*std::move(event));
     text.remove_prefix(end + 1);
   }
   return events;
+}
+
+std::vector<MapEvent> MappingsOf(std::string_view text, const MappedFile& file, size_t max_mappings) {
+  std::vector<MapEvent> mappings;
+  for (size_t end = text.find('\n'); end != std::string_view::npos; end = text.find('\n')) {
+    std::optional<MapEvent> event = ParseLine(text.substr(0, end), false);
+    if (event && event->file == file && mappings.size() < max_mappings) mappings.push_back(*std::move(event));
+    text.remove_prefix(end + 1);
+  }
+  return mappings;
 }
 
 bool CodeHasNoFile(std::string_view maps_text) {

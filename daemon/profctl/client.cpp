@@ -156,6 +156,16 @@ class GrpcClient final : public Client {
     return response;
   }
 
+  absl::StatusOr<v1::ListMapSitesResponse> ListMapSites(const v1::ListMapSitesRequest& request,
+                                                        const Tick& tick) override {
+    constexpr std::chrono::seconds kLongest{6};
+    v1::ListMapSitesResponse response;
+    RETURN_IF_ERROR(Wait(tick, kLongest, [&](grpc::ClientContext* context) {
+      return stub_->ListMapSites(context, request, &response);
+    }));
+    return response;
+  }
+
   absl::StatusOr<v1::TopResponse> Top(const v1::TopRequest& request, const Tick& tick) override {
     v1::TopResponse response;
     RETURN_IF_ERROR(Wait(tick, LengthOf(request.window()),

@@ -25,6 +25,8 @@ class Client {
   virtual absl::StatusOr<v1::GetStatusResponse> GetStatus() = 0;
   virtual absl::StatusOr<v1::SetProbesResponse> SetProbes(const v1::SetProbesRequest& request) = 0;
   virtual absl::StatusOr<v1::ListRecursionResponse> ListRecursion(const v1::ListRecursionRequest& request) = 0;
+  virtual absl::StatusOr<v1::ListMapSitesResponse> ListMapSites(const v1::ListMapSitesRequest& request,
+                                                                const Tick& tick) = 0;
   virtual absl::StatusOr<v1::TopResponse> Top(const v1::TopRequest& request, const Tick& tick) = 0;
   virtual absl::StatusOr<v1::GetProfileResponse> GetProfile(const v1::GetProfileRequest& request, const Tick& tick) = 0;
   /// Calls `on_event` for each change until `tick` has had enough or the daemon ends, so it never returns OK.

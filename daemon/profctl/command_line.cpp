@@ -161,6 +161,13 @@ void CommandLine::AddOthers() {
   AddSelection(*ps, options_);
   AddRows(*ps, options_);
   ps->footer("sorts by pid, command, runtime, start");
+  CLI::App* maps = AddVerb("maps", "where a process uses Go maps, how often, and what is wrong with them",
+                           [this] { return RunMaps(options_); });
+  AddSelection(*maps, options_);
+  AddRows(*maps, options_);
+  maps->footer(
+      "sorts by share, rate, entries, caller; -o wide shows the most frequent keys, as hashes unless profd "
+      "runs with --map-key-text");
   CLI::App* url = AddVerb("url", "the HTTP address with its token", [this] { return RunUrl(options_); });
   AddSelection(*url, options_);
   CLI::App* probes = AddVerb("probes", "switch all probes in other programs on or off",

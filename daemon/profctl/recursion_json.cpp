@@ -1,5 +1,7 @@
 #include "profctl/recursion_json.h"
 
+#include <fmt/format.h>
+
 #include "profctl/time_text.h"
 
 namespace profd::profctl {
@@ -19,6 +21,15 @@ Json HistoryJson(const google::protobuf::RepeatedPtrField<v1::RecursionStep>& hi
     list.push_back({{"time", Rfc3339(ToWall(step.time()), true)}, {"what", step.what()}});
   }
   return list;
+}
+
+Json MapJson(const v1::RecursionMap& map) {
+  return {{"address", fmt::format("{:#x}", map.address())},
+          {"type", map.type()},
+          {"entries", map.entries()},
+          {"key_hash", map.key_hash()},
+          {"key", map.has_key() ? Json(map.key()) : Json(nullptr)},
+          {"same_key_hits", map.same_key_hits()}};
 }
 
 }  // namespace
@@ -49,7 +60,7 @@ Json RecursionJson(const v1::RecursionEvent& event) {
           {"positions_verified", event.positions_verified()},
           {"depth_error", event.has_depth_error() ? Json(event.depth_error()) : Json(nullptr)},
           {"occurrences", event.occurrences()},
-          {"map", nullptr},
+          {"map", event.has_map() ? MapJson(event.map()) : Json(nullptr)},
           {"advice", event.advice()},
           {"history", HistoryJson(event.history())}};
 }

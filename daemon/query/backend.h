@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/status.h"
+#include "maps/map_answer.h"
 #include "recursion/event.h"
 #include "storage/profile_store.h"
 
@@ -57,6 +58,17 @@ struct ProbeStatus {
   std::chrono::nanoseconds cost{};
 };
 
+/// Windows of map probes since the start.
+struct MapWindowStatus {
+  std::map<std::string, uint64_t> windows;  ///< by reason: "suspect", "asked", "round"
+  uint64_t failed = 0;                      ///< of all, could not be attached
+  uint64_t hits = 0;
+  std::chrono::nanoseconds cost{};    ///< of the processes' time
+  std::chrono::nanoseconds worst{};   ///< of one window
+  std::chrono::nanoseconds budget{};  ///< that was there to spend
+  std::string mechanism;              ///< as probe_mechanism; empty: there are none
+};
+
 struct DaemonStatus {
   std::string version;
   WallTime start_time{};
@@ -82,6 +94,7 @@ struct DaemonStatus {
   std::string probe_mechanism;                 ///< "uprobe_multi", "perf uprobe"
   std::chrono::nanoseconds probe_trap_cost{};  ///< of one hit, measured at the start
   std::vector<ProbeStatus> probes;
+  MapWindowStatus map_windows;
   std::string http_address;
   std::string http_token_file;
 };
@@ -115,6 +128,8 @@ class Backend {
   /// While what it returns lives, `sink` is called for each change of a story, in order and from another thread; it
   /// must not block. Never called again once the returned object is gone.
   virtual std::shared_ptr<void> WatchRecursion(std::function<void(const RecursionEvent&)> sink) = 0;
+  /// Where a process uses maps, by what is known now; and asks for more, for some seconds from now on.
+  virtual MapAnswer MapSites(const Process& process) = 0;
   /// Switches all probes; returns when it is so. What it was before.
   virtual absl::StatusOr<bool> SetProbes(bool on) = 0;
   virtual DaemonStatus Status() const = 0;

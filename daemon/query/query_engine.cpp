@@ -194,6 +194,23 @@ absl::StatusOr<FunctionTop> QueryEngine::TopFunctionsOf(const Selector& selector
   return top;
 }
 
+absl::StatusOr<ProcessMaps> QueryEngine::Maps(const Selector& selector, const Pause& pause) const {
+  constexpr uint64_t kEnoughHits = 150;
+  constexpr std::chrono::milliseconds kLookAgain{200}, kLongest{5000};
+  if (selector.pid == 0 && selector.ns_pid == 0) {
+    return Error(absl::StatusCode::kInvalidArgument, "map accesses are those of one process: say which by its pid");
+  }
+  ASSIGN_OR_RETURN(std::vector<ProcessListEntry> found, Processes(selector));
+  ProcessMaps maps{.process = std::move(found.back())};
+  const uint64_t before = backend_->MapSites(maps.process.process).hits;
+  for (std::chrono::milliseconds waited{0}; waited < kLongest; waited += kLookAgain) {
+    maps.answer = backend_->MapSites(maps.process.process);
+    if (!maps.answer.why_not.empty() || maps.answer.hits >= before + kEnoughHits) break;
+    if (!pause(kLookAgain)) return Error(absl::StatusCode::kCancelled, "the question was withdrawn");
+  }
+  return maps;
+}
+
 absl::StatusOr<WindowProfile> QueryEngine::GetProfile(const Selector& selector, const Window& window,
                                                       const Pause& pause, const GoDetail& detail) const {
   if (detail.any() && window.kind != Window::Kind::kNext) {

@@ -42,6 +42,11 @@ struct FunctionTop {
   std::optional<ProcessListEntry> process;  ///< when the selector names one by pid or ns-pid
 };
 
+struct ProcessMaps {
+  ProcessListEntry process;
+  MapAnswer answer;
+};
+
 struct WindowProfile {
   WindowData window;
   Profile profile;
@@ -60,6 +65,10 @@ class QueryEngine {
   /// `detail` is for a window that is still to come.
   absl::StatusOr<WindowProfile> GetProfile(const Selector& selector, const Window& window, const Pause& pause,
                                            const GoDetail& detail = {}) const;
+
+  /// The map accesses of one process. Waits up to some seconds until enough of them were seen. InvalidArgument: the
+  /// selector names no process by pid.
+  absl::StatusOr<ProcessMaps> Maps(const Selector& selector, const Pause& pause) const;
 
   /// Stories of all time, last seen first; of a pid, those of the newest program that has or had it. `id`: that one
   /// alone. InvalidArgument: no such id can be. NotFound: no such story, or neither process nor story.

@@ -112,6 +112,7 @@ Detector::Run* Detector::BeginRun(const RecursionReading& reading, const Cycle& 
   story.begun = true;
   event.grade = RecursionGrade::kObserved;
   event.state = RecursionState::kActive;
+  event.map.reset();
   event.reason = "a cycle stands on a stack at least three times";
   story.changed = story.transition = true;
   story.shown = KeyOf(reading);

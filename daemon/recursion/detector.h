@@ -83,6 +83,8 @@ class Detector {
   /// The functions of a reading that was `before` have got their names.
   void OnNames(const RecursionReading& before, const RecursionReading& named);
   /// The OOM killer has chosen this process, or the one that has this thread.
+  /// What the goroutine's levels ask a map for. Ignored where it is in no recursion that is known.
+  void OnMap(const Process& process, uint64_t goroutine, const RecursionMap& map);
   void OnOomKill(uint32_t tgid, uint32_t tid, BootTime time);
   void OnProcessEnd(const ProcessEnd& end);
   void OnTime(BootTime now, WallTime wall);

@@ -39,6 +39,19 @@ struct CodeFrame {
   bool operator==(const CodeFrame&) const = default;
 };
 
+/// The map that each level of the recursion asks for the same key. It explains; it proves nothing: an honest
+/// interpreter does the same.
+struct RecursionMap {
+  uint64_t address = 0;
+  std::string type;  ///< "map[string]interface {}"; empty: not known
+  uint64_t entries = 0;
+  uint64_t key_hash = 0;       ///< of this life of profd
+  std::string key;             ///< its first bytes, where profd may show keys
+  uint64_t same_key_hits = 0;  ///< times in a row, each deeper, in one window of probes
+
+  bool operator==(const RecursionMap&) const = default;
+};
+
 /// Why it became what it is.
 struct RecursionStep {
   WallTime time{};
@@ -75,6 +88,7 @@ struct RecursionEvent {
   std::string reason;                                    ///< why this grade and state
   uint32_t positions_verified = 0;                       ///< places of the stack that were looked at for the depth
   uint64_t occurrences = 1;                              ///< goroutines and threads, of all processes, that did this
+  std::optional<RecursionMap> map;                       ///< seen by probes, the last time
   std::string advice;                                    ///< where a guard belongs
   std::vector<RecursionStep> history;                    ///< oldest first, at most 32
 

@@ -225,6 +225,18 @@ void Detector::SetState(Story& story, RecursionState state, const std::string& w
   story.changed = story.transition = true;
 }
 
+void Detector::OnMap(const Process& process, uint64_t goroutine, const RecursionMap& map) {
+  const auto run = runs_.find({KeyOf(process), goroutine, 0});
+  if (run == runs_.end()) return;
+  Story& story = stories_.at(run->second.story);
+  if (story.shown != run->first || story.event.map == map) return;
+  const bool first = !story.event.map || story.event.map->address != map.address || story.event.map->type != map.type;
+  story.event.map = map;
+  story.changed = true;
+  // Told at once, as names are.
+  story.renamed |= first;
+}
+
 // The story shows its worst stack; of those of one grade that of the newest process, and of these the deepest.
 bool Detector::IsShown(const Story& story, const RunKey& key, const Run& run) const {
   const auto shown = runs_.find(story.shown);

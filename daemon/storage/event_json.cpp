@@ -63,6 +63,10 @@ json ToJson(WallTime time) { return time.time_since_epoch().count(); }
 json ToJson(const CodeFrame& frame) {
   return {{"name", ToJson(frame.name)}, {"file", ToJson(frame.file)}, {"line", frame.line}};
 }
+json ToJson(const RecursionMap& map) {
+  return {{"address", map.address},   {"type", ToJson(map.type)}, {"entries", map.entries},
+          {"key_hash", map.key_hash}, {"key", ToJson(map.key)},   {"same_key_hits", map.same_key_hits}};
+}
 json ToJson(const RecursionStep& step) { return {{"time_ns", ToJson(step.time)}, {"what", ToJson(step.what)}}; }
 json ToJson(const ContainerLabels& container) {
   return {{"name", ToJson(container.name)},
@@ -197,6 +201,16 @@ void ReadFrame(Reader& from, CodeFrame& frame) {
   from.Read("line", frame.line);
 }
 
+void ReadMap(Reader& from, std::optional<RecursionMap>& map) {
+  map.emplace();
+  from.Read("address", map->address);
+  from.Read("type", map->type);
+  from.Read("entries", map->entries);
+  from.Read("key_hash", map->key_hash);
+  from.Read("key", map->key);
+  from.Read("same_key_hits", map->same_key_hits);
+}
+
 void ReadStep(Reader& from, RecursionStep& step) {
   from.Read("time_ns", step.time);
   from.Read("what", step.what);
@@ -248,6 +262,7 @@ json EventToJson(const RecursionEvent& event) {
           {"reason", ToJson(event.reason)},
           {"positions_verified", event.positions_verified},
           {"occurrences", event.occurrences},
+          {"map", ToJson(event.map)},
           {"advice", ToJson(event.advice)},
           {"history", ToJson(event.history)}};
 }
@@ -280,6 +295,7 @@ absl::StatusOr<RecursionEvent> EventFromJson(const json& document) {
   from.Read("reason", event.reason);
   from.Read("positions_verified", event.positions_verified);
   from.Read("occurrences", event.occurrences);
+  from.ReadObject("map", event.map, ReadMap);
   from.Read("advice", event.advice);
   from.ReadList("history", event.history, ReadStep);
   if (!from.refused().empty()) {

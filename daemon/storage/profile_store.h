@@ -16,6 +16,7 @@ struct ProcessUsage {
   Process process;
   std::chrono::nanoseconds cpu{};  ///< user + system, from the kernel's accounting
   uint64_t samples = 0;            ///< recorded ticks
+  uint64_t map_samples = 0;        ///< of these, in Go's map functions
   uint64_t deepest_frames = 0;     ///< of any stack sampled
   bool deepest_estimated = false;
   uint64_t deepest_stack_bytes = 0;

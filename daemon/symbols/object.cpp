@@ -161,6 +161,16 @@ absl::StatusOr<std::optional<uint32_t>> Object::AskStackDelta(ObjectAnalyzer& an
   return answer->front();
 }
 
+absl::StatusOr<std::string> Object::AskGoType(ObjectAnalyzer& analyzer, const Clock& clock, uint64_t position) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<UniqueFd> file, Admit(clock));
+  const BootTime begin = clock.Boot();
+  auto answer = analyzer.AskGoTypes({identity_, kind_, file->get()}, std::span(&position, 1));
+  if (answer.ok() && answer->size() != 1) answer = Error(absl::StatusCode::kInternal, "not one answer to one type");
+  RecordAnswer(answer.status(), begin, clock.Boot());
+  if (!answer.ok()) return answer.status();
+  return std::move(answer->front());
+}
+
 absl::StatusOr<GoFacts> Object::AskGo(ObjectAnalyzer& analyzer, const Clock& clock) {
   {
     std::lock_guard lock(mutex_);

@@ -56,6 +56,7 @@ class Object {
   absl::StatusOr<GoFacts> AskGo(ObjectAnalyzer& analyzer, const Clock& clock);
   absl::StatusOr<std::optional<uint32_t>> AskStackDelta(ObjectAnalyzer& analyzer, const Clock& clock,
                                                         uint64_t position);
+  absl::StatusOr<std::string> AskGoType(ObjectAnalyzer& analyzer, const Clock& clock, uint64_t position);
 
  private:
   /// The open file, or why no question may be asked now.

@@ -15,18 +15,14 @@
 namespace profd {
 namespace {
 
-constexpr size_t kMaxStackDeltas = 8192;
-
+constexpr size_t kMaxStackDeltas = 8192, kMaxTypeNames = 2048;
 using ObjectPosition = std::pair<uint32_t, uint64_t>;  // an object's id, a position in it
-using StackDeltaAnswer = absl::StatusOr<std::optional<uint32_t>>;
 struct ObjectPositionHash {
   size_t operator()(const ObjectPosition& key) const {
     return std::hash<uint64_t>()(key.second ^ (uint64_t{key.first} << 40));
   }
 };
-
-constexpr size_t kAskingThreads = 3;
-constexpr size_t kMaxWaitingQuestions = 256;
+constexpr size_t kAskingThreads = 3, kMaxWaitingQuestions = 256;
 
 }  // namespace
 
@@ -41,6 +37,8 @@ class Symbolizer::Impl {
   absl::StatusOr<GoFacts> AskGo(const ProcessDetails& process, const ResolvedAddress& text, Patience patience);
   absl::StatusOr<File> FileAt(const ProcessDetails& process, const ResolvedAddress& text);
   std::optional<uint32_t> StackDelta(const ProcessDetails& process, const ResolvedAddress& leaf, Patience patience);
+  std::optional<std::string> GoTypeName(const ProcessDetails& process, const ResolvedAddress& text, uint64_t position,
+                                        Patience patience);
   SymbolsState StateOf(const MappedFile& executable) const;
   size_t cached() const {
     std::lock_guard lock(mutex_);
@@ -68,6 +66,13 @@ class Symbolizer::Impl {
   template <typename Reply>
   Reply AskUnlessWasteful(const Object& object, const std::function<Reply()>& ask);
   absl::StatusOr<std::vector<FrameLines>> AskObject(const Question& question);
+  template <typename Value>
+  using Known = LruMap<ObjectPosition, Value, ObjectPositionHash>;
+  /// What is known of a position in the file that is mapped there, or what `ask` says. Nothing: not known yet.
+  template <typename Value>
+  std::optional<Value> Recall(Known<Value>& known, const ProcessDetails& process, const ResolvedAddress& address,
+                              uint64_t position, Patience patience,
+                              const std::function<absl::StatusOr<Value>(Object&)>& ask);
   void EnsureFile(Object& object, const ProcessDetails& process, const ResolvedAddress& address);
 
   /// Adds the failures of an object during its life to the counters.
@@ -91,7 +96,8 @@ class Symbolizer::Impl {
 
   mutable std::mutex mutex_;  // never held while a worker is asked
   FrameCache cache_;
-  LruMap<ObjectPosition, std::optional<uint32_t>, ObjectPositionHash> stack_deltas_{kMaxStackDeltas};
+  Known<std::optional<uint32_t>> stack_deltas_{kMaxStackDeltas};
+  Known<std::string> type_names_{kMaxTypeNames};
   WasteLimit waste_;
   SymbolizerCounters counters_;
   AskPool pool_{kAskingThreads, kMaxWaitingQuestions};  // last: its threads use the rest
@@ -296,30 +302,46 @@ absl::StatusOr<Symbolizer::File> Symbolizer::Impl::FileAt(const ProcessDetails& 
   return File{.identity = object->identity(), .fd = std::move(fd)};
 }
 
+template <typename Value>
+std::optional<Value> Symbolizer::Impl::Recall(Known<Value>& known, const ProcessDetails& process,
+                                              const ResolvedAddress& address, uint64_t position, Patience patience,
+                                              const std::function<absl::StatusOr<Value>(Object&)>& ask) {
+  if (address.file == nullptr || KindOf(*address.file) != MemoryKind::kFile) return std::nullopt;
+  const std::shared_ptr<Object> object = objects_.At(process, address);
+  if (object == nullptr) return std::nullopt;
+  const ObjectPosition key(object->id(), position);
+  const auto find = [&]() -> std::optional<Value> {
+    std::lock_guard lock(mutex_);
+    const Value* value = known.Find(key);
+    return value ? std::optional(*value) : std::nullopt;
+  };
+  if (auto value = find()) return value;
+  const auto keep = [this, &known, object, process, address, ask, key] {
+    const auto answer = AskUnlessWasteful<absl::StatusOr<Value>>(*object, [&] {
+      EnsureFile(*object, process, address);
+      const FailureCount count(*this, *object);
+      return ask(*object);
+    });
+    std::lock_guard lock(mutex_);
+    if (answer.ok()) known.Put(key, *answer);
+  };
+  return pool_.RunFor(object->id(), keep, patience) ? find() : std::nullopt;
+}
+
 std::optional<uint32_t> Symbolizer::Impl::StackDelta(const ProcessDetails& process, const ResolvedAddress& leaf,
                                                      Patience patience) {
-  if (leaf.file == nullptr || KindOf(*leaf.file) != MemoryKind::kFile) return std::nullopt;
-  const std::shared_ptr<Object> object = objects_.At(process, leaf);
-  if (object == nullptr) return std::nullopt;
-  const ObjectPosition key(object->id(), PositionOf(leaf, true));
-  {
-    std::lock_guard lock(mutex_);
-    if (const auto* known = stack_deltas_.Find(key)) return *known;
-  }
-  const auto ask = [this, object, process, leaf, position = key.second]() -> StackDeltaAnswer {
-    EnsureFile(*object, process, leaf);
-    const FailureCount count(*this, *object);
-    return object->AskStackDelta(analyzer_, clock_, position);
-  };
-  const auto keep = [this, object, ask, key] {
-    const StackDeltaAnswer answer = AskUnlessWasteful<StackDeltaAnswer>(*object, ask);
-    std::lock_guard lock(mutex_);
-    if (answer.ok()) stack_deltas_.Put(key, *answer);
-  };
-  if (!pool_.RunFor(object->id(), keep, patience)) return std::nullopt;
-  std::lock_guard lock(mutex_);
-  const auto* known = stack_deltas_.Find(key);
-  return known ? *known : std::nullopt;
+  const uint64_t position = PositionOf(leaf, true);
+  return Recall<std::optional<uint32_t>>(
+             stack_deltas_, process, leaf, position, patience,
+             [this, position](Object& object) { return object.AskStackDelta(analyzer_, clock_, position); })
+      .value_or(std::nullopt);
+}
+
+std::optional<std::string> Symbolizer::Impl::GoTypeName(const ProcessDetails& process, const ResolvedAddress& text,
+                                                        uint64_t position, Patience patience) {
+  return Recall<std::string>(type_names_, process, text, position, patience, [this, position](Object& object) {
+    return object.AskGoType(analyzer_, clock_, position);
+  });
 }
 
 SymbolsState Symbolizer::Impl::StateOf(const MappedFile& executable) const {
@@ -359,7 +381,6 @@ std::vector<SymbolizedAddress> Symbolizer::SymbolizeKernel(std::span<const uint6
 absl::StatusOr<Symbolizer::File> Symbolizer::FileAt(const ProcessDetails& process, const ResolvedAddress& text) {
   return impl_->FileAt(process, text);
 }
-
 absl::StatusOr<GoFacts> Symbolizer::AskGo(const ProcessDetails& process, const ResolvedAddress& text,
                                           Patience patience) {
   return impl_->AskGo(process, text, patience);
@@ -367,6 +388,10 @@ absl::StatusOr<GoFacts> Symbolizer::AskGo(const ProcessDetails& process, const R
 std::optional<uint32_t> Symbolizer::StackDelta(const ProcessDetails& process, const ResolvedAddress& leaf,
                                                Patience patience) {
   return impl_->StackDelta(process, leaf, patience);
+}
+std::optional<std::string> Symbolizer::GoTypeName(const ProcessDetails& process, const ResolvedAddress& text,
+                                                  uint64_t position, Patience patience) {
+  return impl_->GoTypeName(process, text, position, patience);
 }
 SymbolsState Symbolizer::StateOf(const MappedFile& executable) const { return impl_->StateOf(executable); }
 size_t Symbolizer::cached() const { return impl_->cached(); }

@@ -80,6 +80,10 @@ class Symbolizer {
   /// the cache or the worker. Nothing: not known, or nobody to ask.
   std::optional<uint32_t> StackDelta(const ProcessDetails& process, const ResolvedAddress& leaf,
                                      Patience patience = kPatient);
+  /// The name of a Go type ("map[string]int") whose descriptor is at that offset in the file that is mapped at `text`;
+  /// from the cache or the worker. Empty: it has none. Nothing: not known yet.
+  std::optional<std::string> GoTypeName(const ProcessDetails& process, const ResolvedAddress& text, uint64_t position,
+                                        Patience patience = kPatient);
   /// What is known of it by now. Asks nobody.
   SymbolsState StateOf(const MappedFile& executable) const;
 

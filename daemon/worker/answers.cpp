@@ -40,6 +40,18 @@ size_t Fill(const elf::Lines& lines, worker::FrameLines& frame) {
   return bytes;
 }
 
+void Fill(const elf::FunctionCode& function, worker::GoFunction& out) {
+  out.set_offset(function.offset);
+  out.set_code(function.code);
+}
+
+void Fill(const elf::MapFunction& function, worker::MapFunction& out) {
+  out.set_family(static_cast<worker::MapFamily>(function.kind.family));
+  out.set_operation(static_cast<worker::MapOperation>(function.kind.operation));
+  out.set_key(static_cast<worker::MapKey>(function.kind.key));
+  Fill(function.code, *out.mutable_function());
+}
+
 // Moves a value into its place in the response, or the error into the error's.
 template <typename T, typename Place>
 void Put(absl::StatusOr<T> answer, worker::Response& response, Place place) {
@@ -64,6 +76,9 @@ worker::Response Answers::To(const worker::Request& request, UniqueFd descriptor
     case worker::Request::kGo: Put(AskGo(), response, [](auto& to) { return to.mutable_go(); }); break;
     case worker::Request::kStack:
       Put(AskStack(request.stack()), response, [](auto& to) { return to.mutable_stack(); });
+      break;
+    case worker::Request::kTypes:
+      Put(AskTypes(request.types()), response, [](auto& to) { return to.mutable_types(); });
       break;
     default: response.set_error("an unknown question");
   }
@@ -109,6 +124,14 @@ absl::StatusOr<worker::StackDeltas> Answers::AskStack(const worker::StackQuestio
   return deltas;
 }
 
+absl::StatusOr<worker::TypeNames> Answers::AskTypes(const worker::TypeQuestion& question) {
+  if (object_ == nullptr) return Refused("no object yet");
+  if (static_cast<size_t>(question.positions_size()) > kMaxPositions) return Refused("too many positions");
+  worker::TypeNames types;
+  for (const uint64_t position : question.positions()) types.add_names(object_->TypeName(position));
+  return types;
+}
+
 absl::StatusOr<worker::GoFacts> Answers::AskGo() {
   if (object_ == nullptr) return Refused("no object yet");
   ASSIGN_OR_RETURN(const elf::GoRuntime runtime, object_->AskGo());
@@ -137,11 +160,10 @@ absl::StatusOr<worker::GoFacts> Answers::AskGo() {
   answer.set_m_vdso_sp(offsets.m_vdso_sp);
   answer.set_g_labels(offsets.g_labels);
   answer.set_labels_are_list(offsets.labels_are_list);
-  for (const auto& [code, out] : {std::pair(&runtime.stack_growth, answer.mutable_stack_growth()),
-                                  std::pair(&runtime.fatal_error, answer.mutable_fatal_error())}) {
-    out->set_offset(code->offset);
-    out->set_code(code->code);
-  }
+  answer.set_swiss_maps(offsets.swiss_maps);
+  Fill(runtime.stack_growth, *answer.mutable_stack_growth());
+  Fill(runtime.fatal_error, *answer.mutable_fatal_error());
+  for (const elf::MapFunction& function : runtime.map_functions) Fill(function, *answer.add_map_functions());
   answer.set_max_stack_known(runtime.max_stack.has_value());
   answer.set_max_stack(runtime.max_stack.value_or(0));
   return answer;

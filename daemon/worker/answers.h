@@ -20,6 +20,7 @@ class Answers {
   absl::StatusOr<worker::Resolution> Resolve(const worker::Resolve& question);
   absl::StatusOr<worker::GoFacts> AskGo();
   absl::StatusOr<worker::StackDeltas> AskStack(const worker::StackQuestion& question);
+  absl::StatusOr<worker::TypeNames> AskTypes(const worker::TypeQuestion& question);
 
   std::unique_ptr<elf::Object> object_;
 };

@@ -59,6 +59,30 @@ struct FunctionCode {
   bool operator==(const FunctionCode&) const = default;
 };
 
+/// That maps are accessed through. The enumerations' numbers are the protocol's (proto/worker).
+struct MapFunction {
+  enum class Family {
+    kMap,      ///< map type in AX, map in BX, then the key
+    kSyncMap,  ///< sync.Map since Go 1.24: map in AX, then the key
+  };
+  enum class Operation { kRead, kWrite, kDelete, kIterate, kClear };
+  /// How the function gets the key, by the registers of x86-64.
+  enum class Key {
+    kNone,       ///< it gets none: it iterates or clears
+    kPointer,    ///< CX points at it
+    kFast32,     ///< the low half of CX
+    kFast64,     ///< CX
+    kString,     ///< its bytes at CX, their number in DI
+    kInterface,  ///< its type in CX, its word of data in DI
+  };
+  Family family = Family::kMap;
+  Operation operation = Operation::kRead;
+  Key key = Key::kNone;
+  FunctionCode code;
+
+  bool operator==(const MapFunction&) const = default;
+};
+
 /// Offsets in bytes; from Go's own data where the binary has it, else from a table by version.
 struct GoFacts {
   std::string version;
@@ -71,11 +95,15 @@ struct GoFacts {
   uint32_t m_vdso_sp = 0;  ///< 0: not known
   uint32_t g_labels = 0;   ///< 0: not known
   bool labels_are_list = false;
+  bool swiss_maps = false;                  ///< maps are internal/runtime/maps.Map, else runtime.hmap
   uint64_t text_offset = 0, text_size = 0;  ///< Go's functions, in the file; size 0: not known
   FunctionCode stack_growth;                ///< runtime.(*mheap).allocManual, which large stacks come from
   FunctionCode fatal_error;                 ///< runtime.throw
   /// From the start of the text: runtime.maxstacksize, a word.
   std::optional<int64_t> max_stack;
+  /// What the program's maps are accessed through, at most 40; one call of the program's is one call of one of them.
+  /// Those that are not in the binary are not here.
+  std::vector<MapFunction> map_functions;
 };
 
 /// Counters of the questions asked, by result.
@@ -101,6 +129,10 @@ class ObjectAnalyzer {
   /// is about to run, bytes; nothing where that is not known. Go's functions only.
   virtual absl::StatusOr<std::vector<std::optional<uint32_t>>> AskStackDeltas(const ObjectRef& object,
                                                                               std::span<const uint64_t> positions) = 0;
+  /// For each file offset of a Go type's descriptor (abi.Type), in order: the type's name as Go prints it, at most 1024
+  /// bytes; empty where it cannot be told.
+  virtual absl::StatusOr<std::vector<std::string>> AskGoTypes(const ObjectRef& object,
+                                                              std::span<const uint64_t> positions) = 0;
   virtual AnalyzerCounters counters() const = 0;
 };
 

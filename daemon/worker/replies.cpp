@@ -23,27 +23,51 @@ constexpr uint64_t kMaxFile = uint64_t{1} << 40;
 constexpr int64_t kMaxTlsOffset = int64_t{1} << 20;
 constexpr int64_t kMaxSlot = int64_t{1} << 40;
 constexpr size_t kMaxEntry = 16;
+constexpr size_t kMaxMapFunctions = 40;
+constexpr size_t kMaxTypeName = 1024;
 
 absl::Status Broken(std::string_view what) {
   return Error(absl::StatusCode::kInternal, "the worker broke the rules: {}", what);
 }
 
-// An empty message takes two bytes on the wire and fifty in memory: they are counted before they are made. The fields
-// that hold messages are Response.resolution, Resolution.frames and FrameLines.lines.
-bool FewMessages(CodedInputStream& wire, size_t level, size_t& left) {
-  constexpr int kNested[] = {worker::Response::kResolutionFieldNumber, worker::Resolution::kFramesFieldNumber,
-                             worker::FrameLines::kLinesFieldNumber};
+// An empty message or text takes two bytes on the wire and fifty in memory: they are counted before they are made.
+// These are the fields that hold messages, and those that hold as many texts as the worker likes.
+struct Counted {
+  int field = 0;  // 0: the end
+  const Counted* inside = nullptr;
+};
+constexpr Counted kInFrame[] = {{worker::FrameLines::kLinesFieldNumber}, {}};
+constexpr Counted kInResolution[] = {{worker::Resolution::kFramesFieldNumber, kInFrame}, {}};
+constexpr Counted kInGo[] = {{worker::GoFacts::kMapFunctionsFieldNumber}, {}};
+constexpr Counted kInTypes[] = {{worker::TypeNames::kNamesFieldNumber}, {}};
+constexpr Counted kInResponse[] = {{worker::Response::kResolutionFieldNumber, kInResolution},
+                                   {worker::Response::kGoFieldNumber, kInGo},
+                                   {worker::Response::kTypesFieldNumber, kInTypes},
+                                   {}};
+
+const Counted* Find(const Counted* fields, uint32_t tag) {
+  if (WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_LENGTH_DELIMITED) return nullptr;
+  for (; fields->field != 0; ++fields) {
+    if (fields->field == WireFormatLite::GetTagFieldNumber(tag)) return fields;
+  }
+  return nullptr;
+}
+
+bool FewMessages(CodedInputStream& wire, const Counted* fields, size_t& left) {
   while (const uint32_t tag = wire.ReadTag()) {
-    if (level == std::size(kNested) || WireFormatLite::GetTagFieldNumber(tag) != kNested[level] ||
-        WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
+    const Counted* counted = Find(fields, tag);
+    if (counted != nullptr) {
+      if (left == 0) return false;
+      --left;
+    }
+    if (counted == nullptr || counted->inside == nullptr) {
       if (!WireFormatLite::SkipField(&wire, tag)) return false;
       continue;
     }
     uint32_t size = 0;
-    if (left == 0 || !wire.ReadVarint32(&size) || size > INT32_MAX) return false;
-    --left;
+    if (!wire.ReadVarint32(&size) || size > INT32_MAX) return false;
     const auto outer = wire.PushLimit(static_cast<int>(size));
-    if (!FewMessages(wire, level + 1, left)) return false;
+    if (!FewMessages(wire, counted->inside, left)) return false;
     wire.PopLimit(outer);
   }
   return wire.ConsumedEntireMessage();
@@ -66,12 +90,41 @@ FrameLine LineOf(const worker::FrameLine& line) {
           .wrapper = line.wrapper()};
 }
 
+FunctionCode CodeOf(const worker::GoFunction& function) { return {function.offset(), function.code()}; }
+
+MapFunction MapFunctionOf(const worker::MapFunction& function) {
+  return {.family = static_cast<MapFunction::Family>(function.family()),
+          .operation = static_cast<MapFunction::Operation>(function.operation()),
+          .key = static_cast<MapFunction::Key>(function.key()),
+          .code = CodeOf(function.function())};
+}
+
+// A function of Go's text, or none.
+bool IsPossible(const FunctionCode& function, const GoFacts& facts) {
+  const bool inside = function.offset >= facts.text_offset && function.offset - facts.text_offset < facts.text_size;
+  return function.code.size() <= kMaxEntry && (function.offset == 0 || inside);
+}
+
+absl::Status TakeMapFunctions(const worker::GoFacts& go, GoFacts& facts) {
+  if (static_cast<size_t>(go.map_functions_size()) > kMaxMapFunctions) return Broken("too many functions of maps");
+  for (const worker::MapFunction& function : go.map_functions()) {
+    if (!worker::MapFamily_IsValid(function.family()) || !worker::MapOperation_IsValid(function.operation()) ||
+        !worker::MapKey_IsValid(function.key())) {
+      return Broken("an unknown kind of function");
+    }
+    facts.map_functions.push_back(MapFunctionOf(function));
+    const FunctionCode& code = facts.map_functions.back().code;
+    if (code.offset == 0 || !IsPossible(code, facts)) return Broken("an impossible function");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<worker::Response> ParseReply(std::string_view content, size_t positions) {
-  size_t messages = 1 + positions * (1 + kMaxLines);
+  size_t messages = 1 + kMaxMapFunctions + positions * (1 + kMaxLines);
   CodedInputStream wire(reinterpret_cast<const uint8_t*>(content.data()), static_cast<int>(content.size()));
-  if (!FewMessages(wire, 0, messages)) return Broken("a malformed or overlarge answer");
+  if (!FewMessages(wire, kInResponse, messages)) return Broken("a malformed or overlarge answer");
   worker::Response response;
   if (!response.ParseFromArray(content.data(), static_cast<int>(content.size()))) return Broken("a malformed answer");
   if (!response.error().empty()) return Error(absl::StatusCode::kInvalidArgument, "{}", ShortText(response.error()));
@@ -114,6 +167,21 @@ absl::StatusOr<std::vector<std::optional<uint32_t>>> StackDeltasOf(const worker:
   return answer;
 }
 
+absl::StatusOr<std::vector<std::string>> TypeNamesOf(const worker::Response& response, size_t positions) {
+  if (!response.has_types()) return Broken("no names of types");
+  const auto& names = response.types().names();
+  if (static_cast<size_t>(names.size()) != positions) {
+    return Broken(fmt::format("{} names of types for {} positions", names.size(), positions));
+  }
+  std::vector<std::string> answer;
+  answer.reserve(positions);
+  for (const std::string& name : names) {
+    if (name.size() > kMaxTypeName || ToPrintable(name) != name) return Broken("an impossible name of a type");
+    answer.push_back(name);
+  }
+  return answer;
+}
+
 absl::StatusOr<GoFacts> GoFactsOf(const worker::Response& response) {
   if (!response.has_go()) return Broken("no answer about Go");
   const worker::GoFacts& go = response.go();
@@ -138,10 +206,11 @@ absl::StatusOr<GoFacts> GoFactsOf(const worker::Response& response) {
                 .m_vdso_sp = go.m_vdso_sp(),
                 .g_labels = go.g_labels(),
                 .labels_are_list = go.labels_are_list(),
+                .swiss_maps = go.swiss_maps(),
                 .text_offset = go.text_offset(),
                 .text_size = go.text_size(),
-                .stack_growth = {go.stack_growth().offset(), go.stack_growth().code()},
-                .fatal_error = {go.fatal_error().offset(), go.fatal_error().code()},
+                .stack_growth = CodeOf(go.stack_growth()),
+                .fatal_error = CodeOf(go.fatal_error()),
                 .max_stack = go.max_stack_known() ? std::optional(go.max_stack()) : std::nullopt};
   if (facts.text_offset > kMaxFile || facts.text_size > kMaxFile) return Broken("an impossible text");
   for (const uint32_t offset :
@@ -149,11 +218,10 @@ absl::StatusOr<GoFacts> GoFactsOf(const worker::Response& response) {
         facts.g_goid, facts.m_g0, facts.m_curg, facts.m_gsignal, facts.m_vdso_sp, facts.g_labels}) {
     if (offset >= kMaxOffset || offset % 8 != 0) return Broken("an impossible offset");
   }
-  for (const FunctionCode* function : {&facts.stack_growth, &facts.fatal_error}) {
-    const bool inside = function->offset >= facts.text_offset && function->offset - facts.text_offset < facts.text_size;
-    if (function->code.size() > kMaxEntry || (function->offset != 0 && !inside))
-      return Broken("an impossible function");
+  if (!IsPossible(facts.stack_growth, facts) || !IsPossible(facts.fatal_error, facts)) {
+    return Broken("an impossible function");
   }
+  RETURN_IF_ERROR(TakeMapFunctions(go, facts));
   if (facts.max_stack && (*facts.max_stack > kMaxSlot || *facts.max_stack < -kMaxSlot)) {
     return Broken("an impossible variable");
   }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -20,6 +21,8 @@ absl::StatusOr<ObjectFacts> FactsOf(const worker::Response& response);
 absl::StatusOr<std::vector<FrameLines>> FramesOf(const worker::Response& response, size_t positions);
 /// Exactly `positions` answers.
 absl::StatusOr<std::vector<std::optional<uint32_t>>> StackDeltasOf(const worker::Response& response, size_t positions);
+/// Exactly `positions` answers.
+absl::StatusOr<std::vector<std::string>> TypeNamesOf(const worker::Response& response, size_t positions);
 /// NotFound: not Go. FailedPrecondition: its layout is not known.
 absl::StatusOr<GoFacts> GoFactsOf(const worker::Response& response);
 

@@ -223,6 +223,15 @@ absl::StatusOr<std::vector<std::optional<uint32_t>>> WorkerPool::AskStackDeltas(
   });
 }
 
+absl::StatusOr<std::vector<std::string>> WorkerPool::AskGoTypes(const ObjectRef& object,
+                                                                std::span<const uint64_t> positions) {
+  return impl_->WithWorker<std::vector<std::string>>(object, [&](Worker& worker) {
+    return AskInParts<std::string>(
+        positions, [&](const worker::Request& request, size_t asked) { return impl_->Ask(worker, request, asked); },
+        [](worker::Request& request) { return request.mutable_types()->mutable_positions(); }, TypeNamesOf);
+  });
+}
+
 absl::StatusOr<GoFacts> WorkerPool::AskGo(const ObjectRef& object) {
   return impl_->WithWorker<GoFacts>(object, [&](Worker& worker) -> absl::StatusOr<GoFacts> {
     worker::Request request;

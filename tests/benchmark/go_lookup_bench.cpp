@@ -27,9 +27,9 @@ struct Program {
     auto layout = ReadLayout(*program.image);
     if (!layout.ok()) return program;
     program.layout = *std::move(layout);
-    auto table = ReadPclntab(*program.image, program.layout, ReadGoVersion(*program.image, program.layout));
-    if (!table.ok()) return program;
-    program.table.emplace(*std::move(table));
+    auto text = ReadGoText(*program.image, program.layout, ReadGoVersion(*program.image, program.layout));
+    if (!text.ok()) return program;
+    program.table.emplace(std::move(text->functions));
     std::mt19937_64 random(1);
     std::uniform_int_distribution<uint64_t> anywhere(program.table->text(), program.table->text_end() - 1);
     constexpr size_t kAddresses = 1 << 16;

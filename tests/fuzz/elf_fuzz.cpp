@@ -8,6 +8,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   (void)(*object)->Describe();
   for (const uint64_t position : {uint64_t{0}, uint64_t{0x1000}, uint64_t{size / 2}, uint64_t{size}, UINT64_MAX}) {
     (void)(*object)->Resolve(position);
+    (void)(*object)->TypeName(position);
   }
   (void)(*object)->AskGo();
   return 0;

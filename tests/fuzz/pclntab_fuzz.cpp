@@ -18,6 +18,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     (void)functions.Find(address);
     (void)functions.StackDelta(address);
   }
-  (void)functions.FindByName("main.a");
+  (void)functions.EntriesOf({"main.a", "main.inlined", ""});
   return 0;
 }

@@ -17,7 +17,7 @@ RANKS = [
     {"base"},
     {"config", "profile", "elf", "worker"},
     {"symbols", "process", "recursion", "pprof"},
-    {"kernel", "storage", "probes", "pipeline", "query", "export", "api", "web"},
+    {"kernel", "storage", "probes", "maps", "pipeline", "query", "export", "api", "web"},
     {"profctl"},
 ]
 RANK = {folder: rank for rank, folders in enumerate(RANKS) for folder in folders}

@@ -132,6 +132,10 @@ class FakeBackend final : public Backend {
               backend->sinks_.erase(place);
             }};
   }
+  MapAnswer MapSites(const Process&) override {
+    std::lock_guard lock(mutex_);
+    return maps;
+  }
   absl::StatusOr<bool> SetProbes(bool on) override {
     std::lock_guard lock(mutex_);
     return std::exchange(status.probes_on, on);
@@ -159,6 +163,7 @@ class FakeBackend final : public Backend {
   std::vector<ProcessListEntry> known;
   std::set<uint32_t> existing;
   std::vector<RecursionEvent> stories;
+  MapAnswer maps;
   DaemonStatus status;
   std::atomic<bool> is_ready{true};
   std::atomic<int> flips{0};

@@ -32,6 +32,7 @@ int RunRecord(const Options& options, const RecordOptions& record);
 int RunRecursionList(const Options& options, const RecursionOptions& recursion);
 int RunRecursionWatch(const Options& options);
 int RunRecursionShow(const Options& options, const RecursionOptions& recursion);
+int RunMaps(const Options& options);
 int RunPs(const Options& options);
 int RunUrl(const Options& options);
 int RunStatus(const Options& options);

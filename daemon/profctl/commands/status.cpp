@@ -37,6 +37,15 @@ void PrintHeading(const v1::GetStatusResponse& status) {
     fmt::print("probes: {}, by {}, {:.2f} us a hit\n", status.probes_on() ? "on" : "off",
                Escape(status.probe_mechanism()), Seconds(status.probe_trap_cost()) * 1e6);
   }
+  if (status.has_map_windows()) {
+    const v1::MapWindows& maps = status.map_windows();
+    uint64_t windows = 0;
+    for (const auto& [reason, count] : maps.windows()) windows += count;
+    fmt::print("map probes: {} with {} took {} of other programs' time (worst {}), of {} that they may\n",
+               FormatCount(windows, "window"), FormatCount(maps.hits(), "hit"),
+               FormatDuration(ToNanoseconds(maps.cost())), FormatDuration(ToNanoseconds(maps.worst())),
+               FormatDuration(ToNanoseconds(maps.budget())));
+  }
   if (status.http_address().empty()) {
     fmt::print("HTTP: off\n");
   } else {
@@ -139,6 +148,21 @@ Json KernelSideJson(const v1::GetStatusResponse& status) {
   return json;
 }
 
+Json MapWindowsJson(const v1::MapWindows& windows) {
+  Json reasons = Json::object();
+  for (const auto& [reason, count] :
+       std::map<std::string, uint64_t>(windows.windows().begin(), windows.windows().end())) {
+    reasons[reason] = count;
+  }
+  return {{"mechanism", windows.mechanism()},
+          {"windows", std::move(reasons)},
+          {"failed", windows.failed()},
+          {"hits", windows.hits()},
+          {"cost_ns", ToNanoseconds(windows.cost()).count()},
+          {"worst_ns", ToNanoseconds(windows.worst()).count()},
+          {"budget_ns", ToNanoseconds(windows.budget()).count()}};
+}
+
 Json JsonOf(const v1::GetStatusResponse& status) {
   Json json{{"schema", "profctl.status/v1"},
             {"version", status.version()},
@@ -159,6 +183,7 @@ Json JsonOf(const v1::GetStatusResponse& status) {
             {"losses", Json::object()}};
   for (const auto& counter : status.analyses()) json["analyses"][counter.name()] = counter.count();
   for (const auto& loss : status.losses()) json["losses"][loss.name()] = loss.count();
+  if (status.has_map_windows()) json["map_windows"] = MapWindowsJson(status.map_windows());
   json["probes"] = {{"on", status.probes_on()},
                     {"mechanism", status.probe_mechanism()},
                     {"trap_cost_ns", ToNanoseconds(status.probe_trap_cost()).count()},

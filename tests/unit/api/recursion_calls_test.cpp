@@ -89,6 +89,7 @@ TEST_F(RecursionCallsTest, AStoryArrivesWhole) {
   web.positions_verified = 9;
   web.occurrences = 3;
   web.advice = "a guard belongs into main.B";
+  web.map = RecursionMap{.address = 0xc000, .type = "map[string]int", .entries = 3, .key_hash = 0xab, .key = "k\xFF"};
   web.history = {{.time = WallTime(1'700'000'001s), .what = "growing: 3 doublings"}};
   backend.stories = {web};
   Start();
@@ -124,6 +125,11 @@ TEST_F(RecursionCallsTest, AStoryArrivesWhole) {
   EXPECT_EQ(event.positions_verified(), 9u);
   EXPECT_EQ(event.occurrences(), 3u);
   EXPECT_EQ(event.advice(), web.advice);
+  EXPECT_EQ(event.map().address(), 0xc000u);
+  EXPECT_EQ(event.map().type(), "map[string]int");
+  EXPECT_EQ(event.map().entries(), 3u);
+  EXPECT_EQ(event.map().key_hash(), "00000000000000ab");
+  EXPECT_EQ(event.map().key(), "k\xEF\xBF\xBD");
   ASSERT_EQ(event.history_size(), 1);
   EXPECT_EQ(event.history(0).what(), "growing: 3 doublings");
 }

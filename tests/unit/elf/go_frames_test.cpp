@@ -1,5 +1,5 @@
-// Inlined calls and stack deltas in Go's table, made up: what the real tables hold is compared with the runtime's own
-// word elsewhere (tests/e2e/test_go_frames.py).
+// Inlined calls, stack deltas and names in Go's table, made up: what the real tables hold is compared with the
+// runtime's own word elsewhere (tests/e2e/test_go_frames.py).
 #include <gmock/gmock.h>
 
 #include "elf/pclntab.h"
@@ -8,6 +8,9 @@
 namespace profd::elf {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 using testing_elf::BytesOf;
 
@@ -19,6 +22,7 @@ struct Table {
   uint32_t data_count = 4;
   uint8_t flags = 0;
   uint8_t kind = 0;
+  uint32_t entry = 0;
 
   std::string Build() const {
     const std::string names("runtime\0main.a\0main.inlined\0", 28);
@@ -32,7 +36,7 @@ struct Table {
         "\x02\x04\x30\x0c\0",  // 15: stack deltas
         20);
     std::string record;
-    for (const uint32_t field : {0u, 8u, 0u, 0u, 15u, 1u, 4u, 3u, 0u, 9u}) record += BytesOf(field);
+    for (const uint32_t field : {entry, 8u, 0u, 0u, 15u, 1u, 4u, 3u, 0u, 9u}) record += BytesOf(field);
     record += std::string{static_cast<char>(kind), static_cast<char>(flags), 0, static_cast<char>(data_count)};
     for (const uint32_t value : {0u, 0u, 10u}) record += BytesOf(value);
     for (const uint32_t data : {~0u, ~0u, ~0u, 0u}) record += BytesOf(data);
@@ -114,6 +118,20 @@ TEST_F(GoFramesTest, TheStackDeltaIsThatOfTheInstruction) {
   EXPECT_EQ(table.StackDelta(kText + 4), 24u);
   EXPECT_EQ(table.StackDelta(kText + 16), std::nullopt);
   EXPECT_EQ(table.StackDelta(kText - 1), std::nullopt);
+}
+
+TEST_F(GoFramesTest, FunctionsAreFoundByTheirWholeName) {
+  const Pclntab table = Open({}, "");
+  EXPECT_THAT(table.EntriesOf({"main.b", "main.a", ""}), ElementsAre(Pair("main.a", kText)));
+  EXPECT_THAT(table.EntriesOf({"main", "main.", "main.a.", "ain.a", "main.A"}), IsEmpty());
+  EXPECT_THAT(table.EntriesOf({"main.inlined", "runtime"}), IsEmpty()) << "names, but of no function";
+  EXPECT_THAT(table.EntriesOf({"main."}), IsEmpty()) << "also when no longer one is looked for";
+  EXPECT_THAT(table.EntriesOf({}), IsEmpty());
+}
+
+TEST_F(GoFramesTest, AFunctionOutsideTheTextIsNotFound) {
+  EXPECT_THAT(Open({.entry = 15}, "").EntriesOf({"main.a"}), ElementsAre(Pair("main.a", kText + 15)));
+  EXPECT_THAT(Open({.entry = 16}, "").EntriesOf({"main.a"}), IsEmpty());
 }
 
 TEST_F(GoFramesTest, AFunctionThatWritesTheStackPointerHasNoDelta) {

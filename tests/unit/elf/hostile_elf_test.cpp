@@ -25,6 +25,7 @@ std::string ReasonFor(UniqueFd fd) {
   if (const auto facts = (*object)->Describe(); !facts.ok()) reason = Message(facts.status());
   for (const uint64_t offset : {uint64_t{0}, ElfBuilder::kTextAt, ElfBuilder::kTextAt + 100, UINT64_MAX}) {
     if (const auto lines = (*object)->Resolve(offset); !lines.ok() && reason.empty()) reason = Message(lines.status());
+    EXPECT_EQ((*object)->TypeName(offset), "");
   }
   static_cast<void>((*object)->AskGo().ok());
   return reason;

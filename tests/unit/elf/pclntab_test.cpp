@@ -101,6 +101,30 @@ TEST(Pclntab, OutsideItsTextTheSymbolsAnswer) {
   EXPECT_EQ((*object->Resolve(ElfBuilder::kTextAt))[0].function, "main.a");
 }
 
+// The second function's name replaced.
+std::string TableWith(std::string_view name) {
+  std::string table = Table(), padded(name);
+  padded.resize(std::string_view("main.B[go.shape.int]").size());
+  return table.replace(table.find("main.B"), padded.size(), padded);
+}
+
+TEST(Pclntab, AFunctionOfMapsHasItsKindPlaceAndCode) {
+  const auto runtime = Opened(GoBuilder(TableWith("runtime.mapassign")))->AskGo();
+  ASSERT_TRUE(runtime.ok()) << runtime.status();
+  ASSERT_THAT(runtime->map_functions, SizeIs(1));
+  const MapFunction& function = runtime->map_functions.front();
+  EXPECT_EQ(function.kind, (MapFunctionKind{MapFamily::kMap, MapOperation::kWrite, MapKey::kPointer}));
+  EXPECT_EQ(function.code.offset, ElfBuilder::kTextAt + 16);
+  EXPECT_EQ(function.code.code, std::string(16, '\x90'));
+}
+
+TEST(Pclntab, WhatIsNoFunctionOfMapsInItsVersionIsNotListed) {
+  const std::string table = TableWith("runtime.mapaccess1");
+  EXPECT_THAT(Opened(GoBuilder(table, "go1.26.1"))->AskGo()->map_functions, SizeIs(1));
+  EXPECT_THAT(Opened(GoBuilder(table, "go1.27.1"))->AskGo()->map_functions, SizeIs(0));
+  EXPECT_THAT(Opened(GoBuilder(Table()))->AskGo()->map_functions, SizeIs(0));
+}
+
 TEST(HostilePclntab, CountsThatLie) {
   for (const uint64_t count : {uint64_t{0}, uint64_t{1000}, uint64_t{1} << 29, UINT64_MAX}) {
     EXPECT_THAT(ReasonFor(With(Table(), kFunctionsAt, count)), HasSubstr("claims")) << count;
@@ -145,6 +169,7 @@ TEST(HostilePclntab, RandomChangesNeverDoMoreThanRefuse) {
       static_cast<void>(object->Resolve(ElfBuilder::kTextAt + offset).ok());
     }
     static_cast<void>(object->AskGo().ok());
+    static_cast<void>(object->TypeName(ElfBuilder::kTextAt));
   }
 }
 

@@ -77,6 +77,21 @@ TEST(SegmentBuilder, RepeatsComeFromTheCountAndTheBody) {
   EXPECT_THAT(result.usage, ElementsAre(testing::Field(&ProcessUsage::deepest_frames, 1004u)));
 }
 
+TEST(SegmentBuilder, SamplesInMapFunctionsAreCounted) {
+  for (const auto& [names, in_map] : std::vector<std::pair<std::vector<std::string>, bool>>{
+           {{"runtime.mapaccess1_faststr", "main.Get", "main.main"}, true},
+           {{"aeshashbody", "runtime.strhash", "runtime.mapassign_faststr", "main.main"}, true},
+           {{"internal/runtime/maps.(*Map).getWithoutKey", "main.main"}, true},
+           {{"main.Get", "main.main"}, false},
+           {{"main.a", "main.b", "main.c", "runtime.mapaccess1"}, false}}) {
+    SegmentBuilder builder;
+    StackOf user(names);
+    builder.AddUserStack(user.resolved, user.symbolized);
+    const auto result = BuildWith(builder, {{.tid = 7, .user_hash = 1, .ticks = 5}});
+    EXPECT_THAT(result.usage, ElementsAre(testing::Field(&ProcessUsage::map_samples, in_map ? 5u : 0u))) << names[0];
+  }
+}
+
 TEST(SegmentBuilder, AGoroutineBeginsWithTheFunctionItWasStartedWith) {
   SegmentBuilder builder;
   StackOf user({"main.leaf", "main.work", "main.main.gowrap1", "runtime.goexit"});

@@ -220,6 +220,28 @@ TEST_F(RecursionText, TheScreen) {
                   "history    2027-01-15 07:59:58.250  growing: three times as deep"));
 }
 
+TEST_F(RecursionText, TheScreenNamesTheMap) {
+  v1::RecursionEvent event = Runaway();
+  v1::RecursionMap& map = *event.mutable_map();
+  map.set_address(0xc000123456);
+  map.set_type("map[string]interface {}");
+  map.set_entries(1);
+  map.set_key_hash("00000000deadbeef");
+  map.set_same_key_hits(199);
+  EXPECT_THAT(RecursionScreen(event, kStoryEnd, false),
+              ::testing::Contains("map        map[string]interface {} at 0xc000123456 of 1 entry; asked for key "
+                                  "#00000000deadbeef 199 times in a row, deeper each time"));
+  EXPECT_EQ(RecursionJson(event)["map"].dump(),
+            R"({"address":"0xc000123456","type":"map[string]interface {}","entries":1,"key_hash":"00000000deadbeef",)"
+            R"("key":null,"same_key_hits":199})");
+  map.set_key("k");
+  map.clear_type();
+  EXPECT_THAT(RecursionScreen(event, kStoryEnd, false),
+              ::testing::Contains("map        a map at 0xc000123456 of 1 entry; asked for key 'k' 199 times in a row, "
+                                  "deeper each time"));
+  EXPECT_EQ(RecursionJson(event)["map"]["key"], "k");
+}
+
 TEST_F(RecursionText, TheScreenOwnsUpToWhatItDoesNotKnow) {
   v1::RecursionEvent event = Runaway();
   event.set_depth_exact(false);

@@ -59,6 +59,23 @@ TEST(EventJson, ReadsWhatVersion1Wrote) {
   EXPECT_EQ(*event, expected);
 }
 
+TEST(EventJson, AMapComesBack) {
+  auto event = EventFromJson(json::parse(kVersion1));
+  ASSERT_TRUE(event.ok());
+  event->map = RecursionMap{.address = 0xc000123456,
+                            .type = "map[string]interface {}",
+                            .entries = 2,
+                            .key_hash = ~uint64_t{0},
+                            .key = "k\xFF",
+                            .same_key_hits = 199};
+  const auto again = EventFromJson(EventToJson(*event));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(*again, *event);
+  json document = EventToJson(*event);
+  document["map"]["entries"] = "many";
+  EXPECT_THAT(Message(EventFromJson(document).status()), HasSubstr(" map "));
+}
+
 TEST(EventJson, RefusesAWrongTypeByItsKey) {
   const json whole = json::parse(kVersion1);
   for (const auto& [key, value] : whole.items()) {

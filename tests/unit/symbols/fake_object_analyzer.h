@@ -66,6 +66,18 @@ class FakeObjectAnalyzer final : public ObjectAnalyzer {
     }
     return deltas;
   }
+  /// "map[int]<position>", and nothing for odd ones.
+  absl::StatusOr<std::vector<std::string>> AskGoTypes(const ObjectRef& object,
+                                                      std::span<const uint64_t> positions) override {
+    ++type_questions;
+    ContentOf(object);
+    if (!resolve_error.ok()) return resolve_error;
+    std::vector<std::string> names;
+    for (const uint64_t position : positions) {
+      names.push_back(position % 2 ? std::string() : fmt::format("map[int]{:x}", position));
+    }
+    return names;
+  }
   AnalyzerCounters counters() const override { return {}; }
 
   size_t CallCount() {
@@ -75,7 +87,7 @@ class FakeObjectAnalyzer final : public ObjectAnalyzer {
 
   std::mutex mutex;
   std::vector<Call> calls;
-  std::atomic<int> describes = 0, go_questions = 0, stack_questions = 0;
+  std::atomic<int> describes = 0, go_questions = 0, stack_questions = 0, type_questions = 0;
   ObjectFacts facts{.build_id = "abcd", .go_version = "go1.26.1", .symbols = "gopclntab"};
   absl::StatusOr<GoFacts> go = GoFacts{.version = "go1.26.1"};
   absl::Status describe_error, resolve_error;

@@ -1,9 +1,11 @@
 #include "unit/worker/go_program.h"
 
+#include <elf.h>
 #include <fmt/format.h>
 #include <sys/wait.h>
 
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <sstream>
 
@@ -72,6 +74,94 @@ func main() {
 }
 )go";
 
+// Calls each function that maps are accessed through, and prints the names of types and where they are.
+constexpr const char* kMaps = R"go(package main
+
+import (
+	"fmt"
+	"reflect"
+	"sync"
+	"unsafe"
+)
+
+type tree map[string]tree
+type größe struct{ länge int8 }
+type list[T any] []T
+
+func use[K comparable](m map[K]int, key K) {
+	m[key]++
+	value, ok := m[key]
+	for range m {
+		value += m[key]
+	}
+	delete(m, key)
+	fmt.Sprint(value, ok)
+	for key := range m {
+		delete(m, key)
+	}
+}
+
+func useSync() {
+	var m sync.Map
+	m.Store("a", 1)
+	m.Load("a")
+	m.LoadOrStore("b", 2)
+	m.LoadAndDelete("b")
+	m.Delete("a")
+	m.Range(func(key, value interface{}) bool { return true })
+	useNewSync(&m)
+}
+
+func tell(value interface{}) {
+	descriptor := *(*uintptr)(unsafe.Pointer(&value))
+	fmt.Printf("type %x %s\n", offsetOf(descriptor), reflect.TypeOf(value))
+}
+
+func init() {
+	use(map[string]int{}, "a")
+	use(map[int32]int{}, 1)
+	use(map[int64]int{}, 1)
+	use(map[*int]int{}, nil)
+	use(map[[16]byte]int{}, [16]byte{})
+	useSync()
+	tell(map[string]interface{}{})
+	tell(map[int32]string{})
+	tell(map[[16]byte]*shape{})
+	tell(tree{})
+	tell(map[größe]list[float64]{})
+	tell(map[string]map[int]func(...interface{}) error{})
+	tell(map[string]struct {
+		A int `json:"a"`
+	}{})
+	tell("")
+	tell(shape{})
+	tell(&shape{})
+}
+)go";
+
+constexpr const char* kNewSync = R"go(//go:build go1.23
+
+package main
+
+import "sync"
+
+func useNewSync(m *sync.Map) {
+	m.Swap("a", 1)
+	m.CompareAndSwap("a", 1, 2)
+	m.CompareAndDelete("a", 2)
+	m.Clear()
+}
+)go";
+
+constexpr const char* kOldSync = R"go(//go:build !go1.23
+
+package main
+
+import "sync"
+
+func useNewSync(m *sync.Map) {}
+)go";
+
 constexpr const char* kWithoutC = R"go(package main
 
 func reportC() {}
@@ -108,30 +198,90 @@ Result Run(const std::string& command) {
   return result;
 }
 
+template <typename T>
+T At(const std::string& file, uint64_t offset) {
+  T value{};
+  if (offset + sizeof(T) <= file.size()) std::memcpy(&value, file.data() + offset, sizeof(T));
+  return value;
+}
+
+std::map<std::string, uint64_t> FunctionsOf(const std::string& path) {
+  std::ostringstream content;
+  content << std::ifstream(path, std::ios::binary).rdbuf();
+  const std::string file = content.str();
+  const auto header = At<Elf64_Ehdr>(file, 0);
+  std::vector<Elf64_Shdr> sections;
+  for (uint64_t i = 0; i < header.e_shnum; ++i) {
+    sections.push_back(At<Elf64_Shdr>(file, header.e_shoff + i * sizeof(Elf64_Shdr)));
+  }
+  std::map<std::string, uint64_t> functions;
+  for (const Elf64_Shdr& table : sections) {
+    if (table.sh_type != SHT_SYMTAB) continue;
+    for (uint64_t at = 0; at < table.sh_size; at += sizeof(Elf64_Sym)) {
+      const auto symbol = At<Elf64_Sym>(file, table.sh_offset + at);
+      if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_shndx >= sections.size()) continue;
+      const Elf64_Shdr& text = sections[symbol.st_shndx];
+      const char* name = file.c_str() + sections.at(table.sh_link).sh_offset + symbol.st_name;
+      functions[name] = symbol.st_value - text.sh_addr + text.sh_offset;
+    }
+  }
+  return functions;
+}
+
+void WriteSources(const std::string& directory, const GoBuild& build) {
+  std::ofstream(directory + "/main.go") << kSource;
+  std::ofstream(directory + "/maps.go") << kMaps;
+  std::ofstream(directory + "/new_sync.go") << kNewSync;
+  std::ofstream(directory + "/old_sync.go") << kOldSync;
+  std::ofstream(directory + "/c.go") << (build.cgo ? kWithC : kWithoutC);
+  std::ofstream(directory + "/go.mod") << "module example.com/program\n\ngo 1.18\n";
+}
+
+Result Build(const std::string& directory, const GoBuild& build, const std::string& output) {
+  std::string command =
+      fmt::format("cd {} && GOFLAGS=-buildvcs=false GODEBUG=goindex=0 CGO_ENABLED={} ", directory, build.cgo ? 1 : 0);
+  if (!build.toolchain.empty()) command += fmt::format("GOTOOLCHAIN={} ", build.toolchain);
+  command += "go build -o " + output;
+  for (const std::string& flag : build.flags) command += fmt::format(" '{}'", flag);
+  return Run(command + " .");
+}
+
+void ReadTruth(const std::string& output, GoProgram& program) {
+  std::istringstream lines(output);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    if (line.starts_with("type ")) {
+      GoTypeTruth type;
+      words.ignore(5) >> std::hex >> type.offset >> std::ws;
+      std::getline(words, type.name);
+      program.types.push_back(type);
+      continue;
+    }
+    GoTruth truth;
+    words >> std::hex >> truth.offset >> truth.function >> truth.file >> std::dec >> truth.line >> truth.start_line;
+    if (words) program.truth.push_back(truth);
+  }
+}
+
 }  // namespace
 
 GoProgram BuildGo(const std::string& directory, const GoBuild& build) {
   GoProgram program;
   program.path = directory + "/program";
-  std::ofstream(directory + "/main.go") << kSource;
-  std::ofstream(directory + "/c.go") << (build.cgo ? kWithC : kWithoutC);
-  std::ofstream(directory + "/go.mod") << "module example.com/program\n\ngo 1.18\n";
-  std::string command =
-      fmt::format("cd {} && GOFLAGS=-buildvcs=false GODEBUG=goindex=0 CGO_ENABLED={} ", directory, build.cgo ? 1 : 0);
-  if (!build.toolchain.empty()) command += fmt::format("GOTOOLCHAIN={} ", build.toolchain);
-  command += "go build -o program";
-  for (const std::string& flag : build.flags) command += fmt::format(" '{}'", flag);
-  if (const Result built = Run(command + " ."); built.status != 0) {
+  WriteSources(directory, build);
+  if (const Result built = Build(directory, build, "program"); built.status != 0) {
     program.why_not = fmt::format("no Go program can be built: {}", built.output);
     return program;
   }
-  std::istringstream lines(Run(program.path).output);
-  GoTruth truth;
-  while (lines >> std::hex >> truth.offset >> truth.function >> truth.file >> std::dec >> truth.line >>
-         truth.start_line) {
-    program.truth.push_back(truth);
-  }
+  ReadTruth(Run(program.path).output, program);
   return program;
+}
+
+std::map<std::string, uint64_t> LinkedFunctions(const std::string& directory, const GoBuild& build) {
+  GoBuild whole = build;
+  if (std::erase(whole.flags, kStripFlag) == 0) return FunctionsOf(directory + "/program");
+  Build(directory, whole, "whole");
+  return FunctionsOf(directory + "/whole");
 }
 
 }  // namespace profd::testing_worker

@@ -8,6 +8,7 @@
 namespace profd {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 absl::StatusOr<std::vector<FrameLines>> FramesIn(const worker::Response& response, size_t positions) {
@@ -43,6 +44,17 @@ TEST(Replies, AFloodOfEmptyMessagesIsNotEvenParsed) {
   EXPECT_THAT(Message(parsed.status()), HasSubstr("overlarge"));
 }
 
+TEST(Replies, AFloodOfFunctionsOrNamesIsNotEvenParsed) {
+  worker::Response functions, names;
+  for (int i = 0; i < 500'000; ++i) functions.mutable_go()->add_map_functions();
+  for (int i = 0; i < 500'000; ++i) names.mutable_types()->add_names();
+  for (const worker::Response& flood : {functions, names}) {
+    const std::string content = flood.SerializeAsString();
+    ASSERT_LE(content.size(), kMaxResponseBytes) << "the channel would let it through";
+    EXPECT_THAT(Message(ParseReply(content, 1).status()), HasSubstr("overlarge"));
+  }
+}
+
 TEST(Replies, Garbage) {
   ExpectBroken(ParseReply("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 1).status());
   ExpectBroken(ParseReply(std::string("\x1a\xff\xff\xff\xff\x0f", 6), 1).status());
@@ -52,6 +64,7 @@ TEST(Replies, Garbage) {
   ExpectBroken(FactsOf(*empty).status());
   ExpectBroken(FramesOf(*empty, 1).status());
   ExpectBroken(GoFactsOf(*empty).status());
+  ExpectBroken(TypeNamesOf(*empty, 1).status());
 }
 
 TEST(Replies, NamesAreCutAndValidUtf8) {
@@ -102,6 +115,82 @@ TEST(Replies, OffsetsIntoTheRuntimeAreSmallAndAligned) {
   go.set_m_curg(184);
   go.set_tls_g_offset(INT64_MIN);
   ExpectBroken(GoFactsOf(response).status());
+}
+
+// A function of maps in a text that starts at 0x1000.
+worker::Response OneMapFunction() {
+  worker::Response response;
+  worker::GoFacts& go = *response.mutable_go();
+  go.set_version("go1.26");
+  go.set_text_offset(0x1000);
+  go.set_text_size(0x100);
+  worker::MapFunction& function = *go.add_map_functions();
+  function.set_family(worker::MAP_FAMILY_SYNC_MAP);
+  function.set_operation(worker::MAP_CLEAR);
+  function.set_key(worker::MAP_KEY_INTERFACE);
+  function.mutable_function()->set_offset(0x10ff);
+  function.mutable_function()->set_code("0123456789abcdef");
+  return response;
+}
+
+absl::StatusOr<GoFacts> GoFactsIn(const worker::Response& response) {
+  ASSIGN_OR_RETURN(const worker::Response parsed, ParseReply(response.SerializeAsString(), 0));
+  return GoFactsOf(parsed);
+}
+
+TEST(Replies, FunctionsOfMapsAreInTheTextAndOfAKnownKind) {
+  EXPECT_THAT(GoFactsIn(OneMapFunction())->map_functions,
+              ElementsAre(MapFunction{.family = MapFunction::Family::kSyncMap,
+                                      .operation = MapFunction::Operation::kClear,
+                                      .key = MapFunction::Key::kInterface,
+                                      .code = {0x10ff, "0123456789abcdef"}}));
+  const auto broken = [](auto change) {
+    worker::Response response = OneMapFunction();
+    change(*response.mutable_go()->mutable_map_functions(0));
+    ExpectBroken(GoFactsIn(response).status());
+  };
+  broken([](auto& function) { function.set_family(static_cast<worker::MapFamily>(2)); });
+  broken([](auto& function) { function.set_operation(static_cast<worker::MapOperation>(5)); });
+  broken([](auto& function) { function.set_key(static_cast<worker::MapKey>(-1)); });
+  for (const uint64_t offset : {0x0, 0xfff, 0x1100}) {
+    broken([offset](auto& function) { function.mutable_function()->set_offset(offset); });
+  }
+  broken([](auto& function) { function.mutable_function()->set_code(std::string(17, 'x')); });
+}
+
+TEST(Replies, FunctionsOfMapsAreFew) {
+  worker::Response response = OneMapFunction();
+  worker::GoFacts& go = *response.mutable_go();
+  while (go.map_functions_size() < 40) *go.add_map_functions() = go.map_functions(0);
+  EXPECT_EQ(GoFactsIn(response)->map_functions.size(), 40u);
+  *go.add_map_functions() = go.map_functions(0);
+  ExpectBroken(GoFactsIn(response).status());
+  ExpectBroken(GoFactsOf(response).status());
+}
+
+absl::StatusOr<std::vector<std::string>> TypeNamesIn(const worker::Response& response, size_t positions) {
+  ASSIGN_OR_RETURN(const worker::Response parsed, ParseReply(response.SerializeAsString(), positions));
+  return TypeNamesOf(parsed, positions);
+}
+
+TEST(Replies, AsManyNamesOfTypesAsPositionsOrNone) {
+  worker::Response response;
+  response.mutable_types()->add_names("map[string]interface {}");
+  response.mutable_types()->add_names("");
+  EXPECT_THAT(*TypeNamesIn(response, 2), ElementsAre("map[string]interface {}", ""));
+  ExpectBroken(TypeNamesIn(response, 1).status());
+  ExpectBroken(TypeNamesIn(response, 3).status());
+}
+
+TEST(Replies, NamesOfTypesAreShortAndPrintable) {
+  for (const std::string& name : {std::string(1025, 'n'), std::string("a\nb"), std::string("a\xff")}) {
+    worker::Response response;
+    response.mutable_types()->add_names(name);
+    ExpectBroken(TypeNamesIn(response, 1).status());
+  }
+  worker::Response longest;
+  longest.mutable_types()->add_names(std::string(1024, 'n'));
+  EXPECT_TRUE(TypeNamesIn(longest, 1).ok());
 }
 
 }  // namespace

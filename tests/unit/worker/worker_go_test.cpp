@@ -1,5 +1,7 @@
 // Go programs of several versions and kinds, against what Go's own runtime says about the same places.
 #include <algorithm>
+#include <map>
+#include <regex>
 
 #include "support/temp_dir.h"
 #include "unit/worker/go_program.h"
@@ -65,14 +67,97 @@ TEST_P(WorkerGo, TheRuntimesFactsAreKnown) {
   EXPECT_EQ(go->g_m, 48u);
 }
 
-const std::vector<std::string> kStripped{"-ldflags=-s -w"};
+unsigned MinorOf(const std::string& version) {
+  return static_cast<unsigned>(std::stoi(version.substr(std::string("go1.").size())));
+}
+
+// What the functions' names say, for those that are to be listed in this version.
+std::map<uint64_t, MapFunction> MapFunctionsIn(const std::map<std::string, uint64_t>& linked, unsigned minor) {
+  using enum MapFunction::Operation;
+  using enum MapFunction::Key;
+  const std::map<std::string, MapFunction::Operation> operations = {
+      {"access1", kRead},         {"access2", kRead},
+      {"assign", kWrite},         {"delete", kDelete},
+      {"iterinit", kIterate},     {"IterStart", kIterate},
+      {"clear", kClear},          {"Load", kRead},
+      {"LoadOrStore", kWrite},    {"Swap", kWrite},
+      {"Range", kIterate},        {"CompareAndSwap", kWrite},
+      {"LoadAndDelete", kDelete}, {"CompareAndDelete", kDelete},
+      {"Clear", kClear}};
+  const std::map<std::string, MapFunction::Key> keys = {
+      {"", kPointer}, {"_fast32", kFast32}, {"_fast64", kFast64}, {"_fast64ptr", kFast64}, {"_faststr", kString}};
+  const std::regex map(R"(runtime\.map(access1|access2|assign|delete|iterinit|IterStart|clear)(_fast\w+)?)");
+  const std::regex sync(
+      R"(internal/sync\.\(\*HashTrieMap\[go\.shape\.interface \{\},go\.shape\.interface \{\}\]\)\.(\w+))");
+  std::map<uint64_t, MapFunction> functions;
+  for (const auto& [name, offset] : linked) {
+    std::smatch found;
+    const bool is_sync = std::regex_match(name, found, sync);
+    if (!is_sync && !std::regex_match(name, found, map)) continue;
+    const auto operation = operations.find(found[1]);
+    if (operation == operations.end() || (minor >= 27 && found[1] == "access1")) continue;
+    const bool has_key = operation->second != kIterate && operation->second != kClear;
+    functions[offset] = {.family = is_sync ? MapFunction::Family::kSyncMap : MapFunction::Family::kMap,
+                         .operation = operation->second,
+                         .key = !has_key  ? kNone
+                                : is_sync ? kInterface
+                                          : keys.at(found[2])};
+  }
+  return functions;
+}
+
+TEST_P(WorkerGo, TheFunctionsOfMapsAreWhereTheLinkerPutThem) {
+  const auto go = pool_->AskGo(file_.ref());
+  ASSERT_TRUE(go.ok()) << go.status();
+  const unsigned minor = MinorOf(go->version);
+  const auto linked = LinkedFunctions(directory_.path(), GetParam().build);
+  ASSERT_TRUE(linked.contains("runtime.throw"));
+  const auto truth = MapFunctionsIn(linked, minor);
+  EXPECT_THAT(truth, SizeIs(minor < 24 ? 19 : minor < 27 ? 27 : 23));
+  // In a stripped program the text may begin elsewhere.
+  const uint64_t shift = go->fatal_error.offset - linked.at("runtime.throw");
+  const std::vector<std::string>& flags = GetParam().build.flags;
+  if (std::ranges::find(flags, kStripFlag) == flags.end()) {
+    EXPECT_EQ(shift, 0u);
+  }
+  const std::string content = ReadAll(program_.path);
+  std::map<uint64_t, MapFunction> listed;
+  for (MapFunction function : go->map_functions) {
+    EXPECT_EQ(function.code.code, content.substr(function.code.offset, 16));
+    const uint64_t offset = std::exchange(function.code, {}).offset - shift;
+    listed[offset] = function;
+  }
+  EXPECT_EQ(listed, truth);
+  EXPECT_EQ(go->map_functions.size(), truth.size()) << "one of them twice";
+}
+
+TEST_P(WorkerGo, TypesAreCalledAsTheProgramItselfCallsThem) {
+  std::vector<uint64_t> positions;
+  std::vector<std::string> names;
+  for (const GoTypeTruth& type : program_.types) {
+    positions.push_back(type.offset);
+    names.push_back(type.name);
+  }
+  ASSERT_THAT(names, SizeIs(10));
+  for (const uint64_t nowhere : {uint64_t{0}, program_.truth.front().offset, UINT64_MAX}) {
+    positions.push_back(nowhere);
+    names.emplace_back();
+  }
+  const auto answer = pool_->AskGoTypes(file_.ref(), positions);
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(*answer, names);
+}
+
+const std::vector<std::string> kStripped{kStripFlag};
 const std::vector<std::string> kPie{"-buildmode=pie"};
-const std::vector<std::string> kStrippedPie{"-buildmode=pie", "-ldflags=-s -w"};
+const std::vector<std::string> kStrippedPie{"-buildmode=pie", kStripFlag};
 
 INSTANTIATE_TEST_SUITE_P(Kinds, WorkerGo,
                          ::testing::Values(Kind{"plain", {}}, Kind{"stripped", {.flags = kStripped}},
                                            Kind{"pie", {.flags = kPie}}, Kind{"stripped_pie", {.flags = kStrippedPie}},
                                            Kind{"cgo", {.cgo = true}},
+                                           Kind{"stripped_118", {.toolchain = "go1.18.10", .flags = kStripped}},
+                                           Kind{"stripped_124", {.toolchain = "go1.24.13", .flags = kStripped}},
                                            Kind{"stripped_119", {.toolchain = "go1.19.13", .flags = kStripped}},
                                            Kind{"stripped_pie_119", {.toolchain = "go1.19.13", .flags = kStrippedPie}},
                                            Kind{"stripped_123", {.toolchain = "go1.23.12", .flags = kStripped}},
@@ -89,6 +174,14 @@ TEST(WorkerGoFacts, AProgramThatGoDidNotBuildIsNotFound) {
   const auto pool = PoolOf(TestOptions());
   EXPECT_THAT(pool->AskGo(OpenFile("/proc/self/exe").ref()), HasCode(absl::StatusCode::kNotFound));
   EXPECT_EQ(pool->counters().ok, 1u) << "that is an answer";
+}
+
+TEST(WorkerGoFacts, WhatIsNoGoProgramHasNoTypes) {
+  const auto pool = PoolOf(TestOptions());
+  const auto names = pool->AskGoTypes(OpenFile("/proc/self/exe").ref(), std::vector<uint64_t>(300, 0x1000));
+  ASSERT_TRUE(names.ok()) << names.status();
+  EXPECT_EQ(*names, std::vector<std::string>(300));
+  EXPECT_EQ(pool->counters().ok, 1u) << "in however many messages";
 }
 
 // The same program with another version in its build information.

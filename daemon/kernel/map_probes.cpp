@@ -1,0 +1,212 @@
+#include "kernel/map_probes.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/types.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+#include "kernel/bpf_object.h"
+#include "kernel/calibration.h"
+#include "kernel/to_kernel.h"
+#include "map_probes.skel.h"
+#include "shared/map_abi.h"
+
+namespace profd {
+namespace {
+
+static_assert(MapProber::kSlots == PROFD_MAP_WINDOWS);
+static_assert(static_cast<int>(MapFunction::Key::kNone) == PROFD_MAP_KEY_NONE);
+static_assert(static_cast<int>(MapFunction::Key::kString) == PROFD_MAP_KEY_STRING);
+static_assert(static_cast<int>(MapFunction::Key::kInterface) == PROFD_MAP_KEY_SYNC);
+
+struct LinkDestroyer {
+  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+};
+using Link = std::unique_ptr<bpf_link, LinkDestroyer>;
+
+class BpfMapProbes final : public MapProbes {
+ public:
+  BpfMapProbes(SkeletonPtr<map_probes> skeleton, bool multi) : skeleton_(std::move(skeleton)), multi_(multi) {}
+  ~BpfMapProbes() override { ring_buffer__free(ring_); }
+
+  absl::Status Init() {
+    LibbpfLog log;
+    ring_ = ring_buffer__new(bpf_map__fd(skeleton_->maps.map_hits), OnRecord, this, nullptr);
+    if (!ring_) return LibbpfError("mapping the ring of map hits", errno, log);
+    return Calibrate();
+  }
+
+  absl::Status Open(uint32_t slot, const MapWindowSpec& spec) override {
+    profd_map_window window{.process = ToKernel(spec.process),
+                            .number = spec.number,
+                            .most_hits = spec.most_hits,
+                            .header = spec.swiss ? PROFD_MAP_HEADER_SWISS : PROFD_MAP_HEADER_HMAP,
+                            .g_goid = spec.g_goid,
+                            .g_stack_hi = spec.g_stack_hi,
+                            .key_text = spec.key_text};
+    if (int error =
+            bpf_map__update_elem(skeleton_->maps.map_windows, &slot, sizeof(slot), &window, sizeof(window), BPF_ANY)) {
+      return Error(absl::StatusCode::kInternal, "a window's place in the kernel: {}", ErrnoText(error));
+    }
+    auto links = Attach(slot, spec);
+    if (!links.ok()) return links.status();
+    links_.at(slot) = *std::move(links);
+    return absl::OkStatus();
+  }
+
+  MapWindowCount Close(uint32_t slot) override {
+    links_.at(slot).clear();
+    profd_map_window window{};
+    bpf_map__lookup_elem(skeleton_->maps.map_windows, &slot, sizeof(slot), &window, sizeof(window), 0);
+    return {.hits = window.hits,
+            .other_hits = window.other_hits,
+            .program = std::chrono::nanoseconds(window.program_ns),
+            .program_of_told = std::chrono::nanoseconds(window.sent_ns)};
+  }
+
+  int hits_fd() const override { return ring_buffer__epoll_fd(ring_); }
+
+  void Read(std::vector<MapHit>& out) override {
+    out_ = &out;
+    ring_buffer__consume(ring_);
+    out_ = nullptr;
+  }
+
+  std::chrono::nanoseconds trap_cost() const override { return trap_cost_; }
+
+  std::vector<ProgramStats> Stats() const override {
+    return {ToProgramStats(Program(), ReadPerCpu<profd_program_stats>(skeleton_->maps.program_stats, 0))};
+  }
+
+  uint64_t lost_hits() const override {
+    const __u32 zero = 0;
+    __u64 lost = 0;
+    bpf_map__lookup_elem(skeleton_->maps.map_hits_lost, &zero, sizeof(zero), &lost, sizeof(lost), 0);
+    return lost;
+  }
+
+  const char* mechanism() const override { return multi_ ? "uprobe_multi" : "perf uprobe"; }
+
+ private:
+  bpf_program* Program() const { return multi_ ? skeleton_->progs.map_probe_multi : skeleton_->progs.map_probe; }
+
+  static int OnRecord(void* context, void* data, size_t size) {
+    auto* self = static_cast<BpfMapProbes*>(context);
+    if (self->out_) DecodeMapHit(data, size, *self->out_);
+    return 0;
+  }
+
+  // On a function of our own, from a thread that is not the first: the filter has to take all threads of a process.
+  absl::Status Calibrate() {
+    ASSIGN_OR_RETURN(const CalibrationSite site, FindCalibrationSite());
+    MapWindowSpec spec{.process = {.tgid = static_cast<uint32_t>(getpid())}, .fd = site.file.get()};
+    spec.sites = {{.offset = site.offset}};
+    RETURN_IF_ERROR(Open(0, spec));
+    std::chrono::nanoseconds took{};
+    std::thread([&took] { took = RunCalibration(); }).join();
+    const MapWindowCount count = Close(0);
+    const uint64_t hits = count.hits + count.other_hits;
+    if (hits < kCalibrationHits) {
+      return Error(absl::StatusCode::kFailedPrecondition, "a probe in profd itself was hit {} times in {} calls", hits,
+                   kCalibrationHits);
+    }
+    trap_cost_ = std::max(took - count.program / static_cast<int64_t>(hits), std::chrono::nanoseconds(0));
+    return absl::OkStatus();
+  }
+
+  // By descriptor: nobody parses the file, nor finds another by its name.
+  absl::StatusOr<std::vector<Link>> Attach(uint32_t slot, const MapWindowSpec& spec) {
+    LibbpfLog log;
+    const std::string path = fmt::format("/proc/self/fd/{}", spec.fd);
+    std::vector<unsigned long> offsets;
+    std::vector<__u64> cookies;
+    for (const MapProbeSite& site : spec.sites) {
+      offsets.push_back(site.offset);
+      cookies.push_back(PROFD_MAP_COOKIE(slot, site.function, static_cast<__u64>(site.key)));
+    }
+    std::vector<Link> links;
+    if (multi_) {
+      LIBBPF_OPTS(bpf_uprobe_multi_opts, opts, .offsets = offsets.data(), .cookies = cookies.data(),
+                  .cnt = offsets.size());
+      const auto pid = static_cast<pid_t>(spec.process.tgid);
+      links.emplace_back(bpf_program__attach_uprobe_multi(Program(), pid, path.c_str(), nullptr, &opts));
+      if (!links.back()) return LibbpfError("attaching map probes", errno, log);
+      return links;
+    }
+    for (size_t i = 0; i < offsets.size(); ++i) {
+      LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = cookies[i]);
+      links.emplace_back(bpf_program__attach_uprobe_opts(Program(), -1, path.c_str(), offsets[i], &opts));
+      if (!links.back()) return LibbpfError("attaching a map probe", errno, log);
+    }
+    return links;
+  }
+
+  SkeletonPtr<map_probes> skeleton_;
+  const bool multi_;
+  ring_buffer* ring_ = nullptr;
+  std::vector<MapHit>* out_ = nullptr;  // while it reads
+  std::array<std::vector<Link>, kSlots> links_;
+  std::chrono::nanoseconds trap_cost_{};
+};
+
+absl::StatusOr<std::unique_ptr<BpfMapProbes>> Load(bool multi) {
+  LibbpfLog log;
+  SkeletonPtr<map_probes> skeleton(map_probes__open(), map_probes__destroy);
+  if (!skeleton) return LibbpfError("opening the map probes' BPF object", errno, log);
+  if (getrandom(const_cast<__u64*>(&skeleton->rodata->hash_seed), sizeof(__u64), 0) != sizeof(__u64)) {
+    return Error(absl::StatusCode::kInternal, "getrandom: {}", ErrnoText(errno));
+  }
+  bpf_program__set_autoload(skeleton->progs.map_probe_multi, multi);
+  bpf_program__set_autoload(skeleton->progs.map_probe, !multi);
+  if (int error = map_probes__load(skeleton.get())) return LibbpfError("loading the map probes", error, log);
+  auto loaded = std::make_unique<BpfMapProbes>(std::move(skeleton), multi);
+  RETURN_IF_ERROR(loaded->Init());
+  return loaded;
+}
+
+}  // namespace
+
+bool DecodeMapHit(const void* data, size_t size, std::vector<MapHit>& out) {
+  profd_map_hit_record record;
+  if (size < sizeof(record)) return false;
+  std::memcpy(&record, data, sizeof(record));
+  if (record.header.kind != PROFD_RECORD_MAP_HIT) return false;
+  MapHit hit{.window = record.window,
+             .time = BootTime(record.header.time_ns),
+             .tid = record.tid,
+             .function = static_cast<uint8_t>(record.function),
+             .goroutine = record.goroutine,
+             .caller = record.caller,
+             .parent = record.parent,
+             .map = record.map,
+             .type = record.type,
+             .entries = record.entries,
+             .key_hash = record.key_hash,
+             .key_size = record.key_size,
+             .stack_bytes = record.stack_bytes,
+             .nil = (record.flags & PROFD_MAP_IS_NIL) != 0,
+             .unreadable = (record.flags & PROFD_MAP_UNREADABLE) != 0,
+             .being_written = (record.flags & PROFD_MAP_BEING_WRITTEN) != 0,
+             .last = (record.flags & PROFD_MAP_LAST_HIT) != 0};
+  hit.key.assign(reinterpret_cast<const char*>(record.key), std::min<size_t>(record.key_size, sizeof(record.key)));
+  // Not wanted, or all zeros anyway.
+  if (hit.key.find_first_not_of('\0') == std::string::npos) hit.key.clear();
+  out.push_back(std::move(hit));
+  return true;
+}
+
+absl::StatusOr<std::unique_ptr<MapProbes>> MapProbes::Create() {
+  // Tried for real: before Linux 6.6 there is no uprobe_multi, before 6.10 its filter takes one thread of a process.
+  auto loaded = Load(true);
+  if (!loaded.ok()) loaded = Load(false);
+  if (!loaded.ok()) return loaded.status();
+  return std::unique_ptr<MapProbes>(*std::move(loaded));
+}
+
+}  // namespace profd

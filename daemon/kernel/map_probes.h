@@ -1,0 +1,27 @@
+// Loads bpf/map_probes: the probes on Go's map functions.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "kernel/sampler.h"
+#include "probes/map_prober.h"
+
+namespace profd {
+
+/// Appends what one record of the ring says. False: it is no hit.
+bool DecodeMapHit(const void* data, size_t size, std::vector<MapHit>& out);
+
+class MapProbes : public MapProber {
+ public:
+  /// Errors as of Sampler::Create. FailedPrecondition: probes cannot be had for one process alone here.
+  static absl::StatusOr<std::unique_ptr<MapProbes>> Create();
+
+  virtual std::vector<ProgramStats> Stats() const = 0;
+  /// Hits that found the ring full.
+  virtual uint64_t lost_hits() const = 0;
+  /// "uprobe_multi", or "perf uprobe": then the other processes of a binary are hit too, and only counted.
+  virtual const char* mechanism() const = 0;
+};
+
+}  // namespace profd

@@ -1,0 +1,131 @@
+#include "map_probing.h"
+
+#include <fcntl.h>
+
+#include <thread>
+
+#include "probes/price.h"
+#include "process/cpu_time.h"
+
+namespace profd {
+namespace {
+
+constexpr size_t kMostRefused = 1024;
+constexpr std::chrono::seconds kAsked{10};
+// What the program takes of a hit, besides the trap: measured 0.5 to 1 us. The windows' own measures are charged.
+constexpr std::chrono::nanoseconds kProgramPrice{1000};
+
+WindowOptions OptionsOf(const Config& config, std::chrono::nanoseconds trap_cost) {
+  WindowOptions options;
+  options.hit_price = PriceOfHits(1, trap_cost, kProgramPrice);
+  options.process_share = config.map_probe_budget / 100;
+  options.standing_share = std::min(options.standing_share, options.process_share);
+  return options;
+}
+
+}  // namespace
+
+MapProbing::MapProbing(const Config& config, MapProbingParts parts, std::unique_ptr<MapProbes> probes)
+    : parts_(std::move(parts)),
+      probes_(std::move(probes)),
+      stage_({.resolver = parts_.resolver,
+              .symbolizer = parts_.symbolizer,
+              .proc_fs = parts_.proc_fs,
+              .on_evidence = parts_.on_evidence}),
+      enabled_(config.map_probes) {
+  windows_ = std::make_unique<MapWindows>(
+      MapWindowsParts{.prober = probes_.get(),
+                      .cpu_time = [this](const ProcessId& process) { return ReadCpuTime(*parts_.proc_fs, process); },
+                      .clock = parts_.clock,
+                      .options = OptionsOf(config, probes_->trap_cost()),
+                      .cpus = std::thread::hardware_concurrency(),
+                      .key_text = config.map_key_text,
+                      .on_window = [this](const MapWindow& window) { stage_.OnWindow(window); },
+                      .on_error = parts_.on_error},
+      config.map_probes);
+}
+
+absl::StatusOr<std::unique_ptr<MapProbing>> MapProbing::Create(const Config& config, MapProbingParts parts) {
+  ASSIGN_OR_RETURN(std::unique_ptr<MapProbes> probes, MapProbes::Create());
+  return std::unique_ptr<MapProbing>(new MapProbing(config, std::move(parts), std::move(probes)));
+}
+
+// With the lock held.
+std::shared_ptr<const MapBinary> MapProbing::BinaryOf(const GoProgram& program) {
+  std::weak_ptr<const MapBinary>& known = binaries_[program.file];
+  if (auto binary = known.lock()) return binary;
+  auto made = MapBinaryOf(program.facts, program.path, UniqueFd(fcntl(program.fd.get(), F_DUPFD_CLOEXEC, 0)));
+  if (!made.ok()) {
+    if (why_not_.size() >= kMostRefused) why_not_.erase(why_not_.begin());
+    why_not_[program.process] = Message(made.status());
+    return nullptr;
+  }
+  std::erase_if(binaries_, [](const auto& one) { return one.second.expired(); });
+  auto binary = std::make_shared<const MapBinary>(*std::move(made));
+  binaries_[program.file] = binary;
+  return binary;
+}
+
+void MapProbing::OnProgram(const GoProgram& program) {
+  std::shared_ptr<const MapBinary> binary;
+  {
+    std::lock_guard lock(mutex_);
+    binary = BinaryOf(program);
+  }
+  if (!binary) return;
+  stage_.OnProgram(program.process);
+  windows_->Add(program.process, std::move(binary));
+}
+
+void MapProbing::OnEnd(const ProcessId& process) {
+  windows_->OnEnd(process);
+  stage_.OnEnd(process);
+  std::lock_guard lock(mutex_);
+  why_not_.erase(process);
+}
+
+void MapProbing::OnSegment(const Segment& segment) {
+  for (const ProcessUsage& usage : segment.usage) {
+    const Process& process = usage.process;
+    windows_->OnUsage({.tgid = process.pid, .exec_id = process.exec_id, .start_time_ns = process.start_time_ns},
+                      usage.cpu, usage.samples, usage.map_samples);
+  }
+}
+
+void MapProbing::SetEnabled(bool enabled) {
+  enabled_ = enabled;
+  windows_->SetEnabled(enabled);
+}
+
+MapAnswer MapProbing::MapsOf(const Process& process) {
+  const ProcessId id{.tgid = process.pid, .exec_id = process.exec_id, .start_time_ns = process.start_time_ns};
+  const bool known = windows_->Ask(id, kAsked);
+  MapAnswer answer = stage_.MapsOf(id);
+  if (!answer.sites.empty()) return answer;
+  std::lock_guard lock(mutex_);
+  if (const auto why = why_not_.find(id); why != why_not_.end()) {
+    answer.why_not = why->second;
+  } else if (!known) {
+    answer.why_not = "it is no Go program whose map functions are known, or it has just begun";
+  } else if (!enabled_) {
+    answer.why_not = "probes are off: 'profctl probes on'";
+  }
+  return answer;
+}
+
+void MapProbing::AddStatus(DaemonStatus& status) const {
+  const NodeWindows node = windows_->Totals();
+  const auto closed = [&node](WindowReason reason) { return node.tally.windows[static_cast<size_t>(reason)]; };
+  status.map_windows = {.windows = {{"suspect", closed(WindowReason::kSuspect)},
+                                    {"asked", closed(WindowReason::kAsked)},
+                                    {"round", closed(WindowReason::kRound)}},
+                        .failed = node.tally.failed,
+                        .hits = node.tally.hits,
+                        .cost = node.tally.cost,
+                        .worst = node.tally.worst,
+                        .budget = node.budget,
+                        .mechanism = probes_->mechanism()};
+  status.losses.push_back({"map_hits_lost", "hits of map probes, lost for lack of room", probes_->lost_hits()});
+}
+
+}  // namespace profd

@@ -1,0 +1,62 @@
+// Map probes, put together: the kernel side, the windows, and what they have seen.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "config/config.h"
+#include "kernel/map_probes.h"
+#include "pipeline/go_program.h"
+#include "pipeline/map_stage.h"
+#include "probes/map_windows.h"
+#include "process/proc_fs.h"
+#include "query/backend.h"
+
+namespace profd {
+
+struct MapProbingParts {
+  Resolver* resolver = nullptr;
+  Symbolizer* symbolizer = nullptr;
+  const ProcFs* proc_fs = nullptr;
+  const Clock* clock = nullptr;
+  std::function<void(const ProcessId&, uint64_t goroutine, const RecursionMap&)> on_evidence;
+  std::function<void(const absl::Status&)> on_error;
+};
+
+/// Thread safe.
+class MapProbing {
+ public:
+  /// Errors as of MapProbes::Create().
+  static absl::StatusOr<std::unique_ptr<MapProbing>> Create(const Config& config, MapProbingParts parts);
+
+  /// Closes all windows, for good, and calls nobody any more.
+  void Stop() { windows_->Stop(); }
+  void OnProgram(const GoProgram& program);
+  void OnEnd(const ProcessId& process);
+  void OnSegment(const Segment& segment);
+  void SetSuspects(const std::set<ProcessId>& suspects) { windows_->SetSuspects(suspects); }
+  void SetEnabled(bool enabled);
+
+  /// By what is known now; and asks for more, for some seconds from now on.
+  MapAnswer MapsOf(const Process& process);
+  /// All but the programs' statistics.
+  void AddStatus(DaemonStatus& status) const;
+  std::vector<ProgramStats> Programs() const { return probes_->Stats(); }
+
+ private:
+  MapProbing(const Config& config, MapProbingParts parts, std::unique_ptr<MapProbes> probes);
+  std::shared_ptr<const MapBinary> BinaryOf(const GoProgram& program);
+
+  const MapProbingParts parts_;
+  const std::unique_ptr<MapProbes> probes_;
+  MapStage stage_;
+  mutable std::mutex mutex_;
+  std::map<FileIdentity, std::weak_ptr<const MapBinary>> binaries_;
+  std::map<ProcessId, std::string> why_not_;  // which Go programs are not probed
+  std::atomic<bool> enabled_;
+  std::unique_ptr<MapWindows> windows_;  // last: its threads use the rest
+};
+
+}  // namespace profd

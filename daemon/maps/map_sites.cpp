@@ -1,0 +1,218 @@
+#include "maps/map_sites.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace profd {
+namespace {
+
+constexpr size_t kMostSites = 256, kMostKeys = 8, kMostMaps = 64, kMostWriters = 4;
+constexpr std::chrono::seconds kMemory{60};
+// A hit's price is measured on profd's own function; in a program it differs by the state of the caches.
+constexpr double kPriceError = 0.2;
+// Where less of a window than that is left when its own delays are taken off, the rest is noise.
+constexpr double kLeastUndelayed = 0.45;
+constexpr double kDominating = 0.5;
+constexpr double kLeastTopKey = 0.05;  // a key that is rarer is no news
+constexpr double kEnoughHits = 50;
+constexpr uint64_t kManyEntries = 8;
+constexpr uint64_t kEndless = 100;  // reads of one key in a row, at one depth of the stack
+
+double Seconds(std::chrono::nanoseconds time) { return std::chrono::duration<double>(time).count(); }
+
+bool SameLookup(const MapHit& a, const MapHit& b) {
+  return a.map == b.map && a.key_hash != 0 && a.key_hash == b.key_hash && a.function == b.function &&
+         a.caller == b.caller;
+}
+
+}  // namespace
+
+const char* ToWord(MapOperation operation) {
+  constexpr std::array kWords{"read", "write", "delete", "iterate", "clear"};
+  return kWords.at(static_cast<size_t>(operation));
+}
+
+void MapSites::Decay(BootTime now) {
+  if (newest_ != BootTime{} && now > newest_) {
+    const double kept = std::exp(-Seconds(now - newest_) / Seconds(kMemory));
+    for (auto it = sites_.begin(); it != sites_.end();) {
+      Site& site = it->second;
+      site.hits *= kept;
+      site.keyed_hits *= kept;
+      for (Key& key : site.keys) {
+        key.hits *= kept;
+        key.surely *= kept;
+      }
+      it = site.hits < 0.01 ? sites_.erase(it) : std::next(it);
+    }
+    all_hits_ *= kept;
+    seconds_ *= kept;
+    delayed_seconds_ *= kept;
+  }
+  newest_ = std::max(newest_, now);
+}
+
+void MapSites::Add(const MapWindowData& window, const OperationOf& operations) {
+  Decay(window.end);
+  seconds_ += Seconds(window.length);
+  // Threads are delayed beside each other: their mean delay is what the window lost.
+  std::set<uint32_t> threads;
+  for (const MapHit& hit : window.hits) {
+    threads.insert(hit.tid);
+    AddHit(hit, operations[hit.function]);
+  }
+  if (!threads.empty()) {
+    delayed_seconds_ += Seconds(window.hit_price) * static_cast<double>(window.hits.size() / threads.size());
+  }
+  FindEndlessReads(window, operations);
+}
+
+void MapSites::AddHit(const MapHit& hit, MapOperation operation) {
+  ++hits_;
+  all_hits_ += 1;
+  const SiteKey key{hit.caller, hit.type, operation, hit.parent};
+  if (!sites_.contains(key) && sites_.size() >= kMostSites) {
+    sites_.erase(std::ranges::min_element(sites_, {}, [](const auto& one) { return one.second.hits; }));
+  }
+  Site& site = sites_[key];
+  site.hits += 1;
+  site.map = hit.map;
+  site.entries = hit.entries;
+  site.entries_known = !hit.unreadable && !hit.nil;
+  // Whoever writes has done so before anyone may look: two use the map at once.
+  site.used_while_written |= hit.being_written;
+  if (hit.key_hash != 0) AddKey(site, hit);
+  if ((operation == MapOperation::kWrite || operation == MapOperation::kDelete) && hit.goroutine != 0) {
+    if (!writers_.contains(hit.map) && writers_.size() >= kMostMaps) writers_.erase(writers_.begin());
+    auto& writers = writers_[hit.map];
+    if (writers.size() < kMostWriters) writers.insert(hit.goroutine);
+  }
+}
+
+// "Space saving": a key that is more frequent than one in eight is surely among them.
+void MapSites::AddKey(Site& site, const MapHit& hit) {
+  site.keyed_hits += 1;
+  auto known = std::ranges::find(site.keys, hit.key_hash, &Key::hash);
+  if (known == site.keys.end()) {
+    if (site.keys.size() < kMostKeys) {
+      known = site.keys.insert(site.keys.end(), Key{});
+    } else {
+      known = std::ranges::min_element(site.keys, {}, &Key::hits);
+      known->surely = 0;
+    }
+    known->hash = hit.key_hash;
+    known->text = hit.key;
+  }
+  known->hits += 1;
+  known->surely += 1;
+}
+
+void MapSites::FindEndlessReads(const MapWindowData& window, const OperationOf& operations) {
+  struct Row {
+    const MapHit* last = nullptr;
+    uint64_t length = 0;
+  };
+  std::map<uint64_t, Row> rows;  // by goroutine, else thread
+  for (const MapHit& hit : window.hits) {
+    if (operations[hit.function] != MapOperation::kRead) continue;
+    Row& row = rows[hit.goroutine ? hit.goroutine : hit.tid];
+    const bool same = row.last && SameLookup(*row.last, hit) && row.last->stack_bytes == hit.stack_bytes;
+    row.length = same ? row.length + 1 : 1;
+    row.last = &hit;
+    if (row.length < kEndless) continue;
+    const auto site = sites_.find({hit.caller, hit.type, MapOperation::kRead, hit.parent});
+    if (site != sites_.end()) site->second.endless_reads = true;
+  }
+}
+
+MapRate MapSites::RateOf(double hits) const {
+  if (seconds_ <= 0 || hits <= 0) return {};
+  const double error = 2 * std::sqrt(hits);
+  const auto per_second = [this](double count, double price) {
+    const double left = seconds_ - price * delayed_seconds_;
+    return left > 0 ? count / left : std::numeric_limits<double>::infinity();
+  };
+  MapRate rate;
+  rate.low = per_second(std::max(hits - error, 0.0), 1 - kPriceError);
+  rate.high = per_second(hits + error, 1 + kPriceError);
+  rate.bound = seconds_ - delayed_seconds_ < kLeastUndelayed * seconds_;
+  rate.estimate = rate.bound ? rate.low : per_second(hits, 1);
+  return rate;
+}
+
+MapRate MapSites::Rate() const { return RateOf(all_hits_); }
+
+std::vector<std::string> MapSites::HazardsOf(const SiteKey& key, const Site& site) const {
+  std::vector<std::string> hazards;
+  if (site.used_while_written) hazards.emplace_back("used while another goroutine writes it");
+  const auto writers = writers_.find(site.map);
+  const bool writes = std::get<2>(key) == MapOperation::kWrite || std::get<2>(key) == MapOperation::kDelete;
+  if (writes && writers != writers_.end() && writers->second.size() > 1) {
+    hazards.push_back(fmt::format("written by {}{} goroutines", writers->second.size(),
+                                  writers->second.size() == kMostWriters ? " or more" : ""));
+  }
+  if (site.endless_reads) {
+    hazards.push_back(fmt::format("the same key {} times in a row: an endless loop?", kEndless));
+  }
+  const auto top = std::ranges::max_element(site.keys, {}, &Key::surely);
+  if (top != site.keys.end() && site.hits >= kEnoughHits && top->surely > kDominating * site.keyed_hits &&
+      site.entries_known && site.entries >= kManyEntries) {
+    hazards.push_back(fmt::format("one key of {} takes {:.0f} %", site.entries, 100 * top->surely / site.keyed_hits));
+  }
+  return hazards;
+}
+
+std::vector<MapSite> MapSites::Sites() const {
+  std::vector<MapSite> rows;
+  for (const auto& [key, site] : sites_) {
+    MapSite row{.caller = std::get<0>(key),
+                .parent = std::get<3>(key),
+                .type = std::get<1>(key),
+                .operation = std::get<2>(key),
+                .share = all_hits_ > 0 ? site.hits / all_hits_ : 0,
+                .rate = RateOf(site.hits),
+                .map = site.map,
+                .entries = site.entries,
+                .entries_known = site.entries_known,
+                .hazards = HazardsOf(key, site)};
+    const auto top = std::ranges::max_element(site.keys, {}, &Key::surely);
+    if (top != site.keys.end() && top->surely >= kLeastTopKey * site.keyed_hits) {
+      row.top_key_share = top->surely / site.keyed_hits;
+      row.top_key = top->text;
+      row.top_key_hash = top->hash;
+    }
+    rows.push_back(std::move(row));
+  }
+  std::ranges::stable_sort(rows, std::greater(), &MapSite::share);
+  return rows;
+}
+
+std::optional<MapEvidence> FindMapEvidence(const std::vector<MapHit>& hits, uint64_t goroutine) {
+  struct Row {
+    const MapHit* last = nullptr;
+    uint64_t length = 0;
+  };
+  // A level may look up more than one thing.
+  std::map<std::tuple<uint64_t, uint64_t, uint8_t, uint64_t>, Row> rows;  // map, key, function, caller
+  Row longest;
+  for (const MapHit& hit : hits) {
+    if (hit.goroutine != goroutine || hit.key_hash == 0) continue;
+    Row& row = rows[{hit.map, hit.key_hash, hit.function, hit.caller}];
+    row.length = row.last && hit.stack_bytes > row.last->stack_bytes ? row.length + 1 : 1;
+    row.last = &hit;
+    if (row.length > longest.length) longest = row;
+  }
+  if (longest.length < kLeastSameKey) return std::nullopt;
+  const MapHit& hit = *longest.last;
+  return MapEvidence{.map = hit.map,
+                     .type = hit.type,
+                     .entries = hit.entries,
+                     .key_hash = hit.key_hash,
+                     .key = hit.key,
+                     .same_key_hits = longest.length};
+}
+
+}  // namespace profd

@@ -1,0 +1,113 @@
+// From the hits of map probes to answers: which lines use which map how often, and what is wrong with it. Pure.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "base/clock.h"
+#include "probes/map_prober.h"
+
+namespace profd {
+
+using MapOperation = MapFunction::Operation;
+/// "read", "write", ...
+const char* ToWord(MapOperation operation);
+
+/// What one window has brought.
+struct MapWindowData {
+  BootTime end{};
+  std::chrono::nanoseconds length{};     ///< from its first moment until it was full, or over
+  std::chrono::nanoseconds hit_price{};  ///< what each hit has delayed its thread
+  std::vector<MapHit> hits;
+};
+
+/// Accesses a second, all threads together.
+struct MapRate {
+  double estimate = 0;
+  double low = 0, high = 0;  ///< two standard errors, and the price of a hit known to a fifth; high may be infinite
+  /// The window's own delays were most of it: what is known is that there are more than `low`.
+  bool bound = false;
+};
+
+/// How one line of a program uses maps of one type.
+struct MapSite {
+  uint64_t caller = 0;  ///< return address
+  uint64_t parent = 0;  ///< that of the caller: from Go 1.27 on some map functions call others
+  uint64_t type = 0;    ///< address of the map's type; 0: sync.Map
+  MapOperation operation = MapOperation::kRead;
+  double share = 0;  ///< of the process's map accesses
+  MapRate rate;
+  uint64_t map = 0, entries = 0;  ///< of the map that was seen last
+  bool entries_known = false;
+  double top_key_share = 0;  ///< of its accesses, that were for one key; 0: not known
+  std::string top_key;       ///< its bytes, where text was wanted
+  uint64_t top_key_hash = 0;
+  std::vector<std::string> hazards;  ///< in words
+};
+
+/// That a goroutine asks one map for one key again and again, deeper each time.
+struct MapEvidence {
+  uint64_t map = 0, type = 0, entries = 0, key_hash = 0;
+  std::string key;             ///< its bytes, where text was wanted
+  uint64_t same_key_hits = 0;  ///< each deeper than the one before
+
+  bool operator==(const MapEvidence&) const = default;
+};
+
+/// One process. Not thread safe. Bounded: 256 sites, of each eight keys and eight maps. What was seen a minute ago
+/// counts a third.
+class MapSites {
+ public:
+  using OperationOf = std::array<MapOperation, 256>;  ///< by a hit's function number
+
+  void Add(const MapWindowData& window, const OperationOf& operations);
+  /// Most accesses first. `now` as windows have it.
+  std::vector<MapSite> Sites() const;
+  /// All accesses together.
+  MapRate Rate() const;
+  uint64_t hits() const { return hits_; }
+  BootTime newest() const { return newest_; }
+
+ private:
+  using SiteKey = std::tuple<uint64_t, uint64_t, MapOperation, uint64_t>;  // caller, type, its parent
+  struct Key {
+    uint64_t hash = 0;
+    double hits = 0;    // at most
+    double surely = 0;  // of these; the rest may have been others' whose place it took
+    std::string text;
+  };
+  struct Site {
+    double hits = 0;
+    uint64_t map = 0, entries = 0;
+    bool entries_known = false;
+    std::vector<Key> keys;  // most frequent ones, as "space saving" keeps them
+    double keyed_hits = 0;
+    bool used_while_written = false, endless_reads = false;
+  };
+  void Decay(BootTime now);
+  void AddHit(const MapHit& hit, MapOperation operation);
+  static void AddKey(Site& site, const MapHit& hit);
+  void FindEndlessReads(const MapWindowData& window, const OperationOf& operations);
+  MapRate RateOf(double hits) const;
+  std::vector<std::string> HazardsOf(const SiteKey& key, const Site& site) const;
+
+  std::map<SiteKey, Site> sites_;
+  std::map<uint64_t, std::set<uint64_t>> writers_;  // goroutines, by map
+  double all_hits_ = 0, seconds_ = 0, delayed_seconds_ = 0;
+  uint64_t hits_ = 0;
+  BootTime newest_{};
+};
+
+/// Of a window's hits, what this goroutine does: at least `kLeastSameKey` times one line asks one map for one key, each
+/// time with more stack in use.
+std::optional<MapEvidence> FindMapEvidence(const std::vector<MapHit>& hits, uint64_t goroutine);
+inline constexpr uint64_t kLeastSameKey = 8;
+
+}  // namespace profd

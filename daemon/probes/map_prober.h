@@ -1,0 +1,82 @@
+// What arms map functions of a process for a window of time, and hands out the hits; the kernel's, or a fake.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "process/process_table.h"
+#include "worker/object_analyzer.h"
+
+namespace profd {
+
+/// A probe in a map function.
+struct MapProbeSite {
+  uint64_t offset = 0;   ///< in the file, of the instruction
+  uint8_t function = 0;  ///< the caller's number for it, given back with each hit
+  MapFunction::Key key = MapFunction::Key::kNone;
+};
+
+struct MapWindowSpec {
+  ProcessId process;
+  uint64_t number = 0;  ///< of all windows ever, given back with each hit
+  int fd = -1;          ///< the binary
+  std::vector<MapProbeSite> sites;
+  uint32_t most_hits = 0;  ///< that are told; later ones are only counted
+  bool swiss = false;      ///< the layout of maps from Go 1.24 on
+  bool key_text = false;   ///< whether hits have the key itself
+  uint32_t g_goid = 0, g_stack_hi = 0;
+};
+
+/// One call of a map function.
+struct MapHit {
+  uint64_t window = 0;
+  BootTime time{};
+  uint32_t tid = 0;
+  uint8_t function = 0;
+  uint64_t goroutine = 0;      ///< its id; 0: not known
+  uint64_t caller = 0;         ///< return address
+  uint64_t parent = 0;         ///< that of the caller
+  uint64_t map = 0, type = 0;  ///< addresses; type 0: sync.Map
+  uint64_t entries = 0;
+  uint64_t key_hash = 0;     ///< 0: there is none, or it could not be read
+  uint32_t key_size = 0;     ///< bytes
+  std::string key;           ///< its first 64 bytes, where text was wanted
+  uint64_t stack_bytes = 0;  ///< in use, of the goroutine
+  bool nil = false, unreadable = false, being_written = false;
+  bool last = false;  ///< the window is full
+
+  bool operator==(const MapHit&) const = default;
+};
+
+/// What a window has cost, also after it was full.
+struct MapWindowCount {
+  uint64_t hits = 0;
+  uint64_t other_hits = 0;                     ///< of other processes, where a probe cannot be had for one alone
+  std::chrono::nanoseconds program{};          ///< in BPF; the traps are not in it
+  std::chrono::nanoseconds program_of_told{};  ///< of this, for the hits that were told
+};
+
+/// Thread safe, but for Read().
+class MapProber {
+ public:
+  static constexpr uint32_t kSlots = 8;
+
+  virtual ~MapProber() = default;
+  /// Arms the sites in the process until Close(). The slot, below kSlots, is free. On failure nothing stays.
+  virtual absl::Status Open(uint32_t slot, const MapWindowSpec& spec) = 0;
+  /// Blocks until the breakpoints are gone.
+  virtual MapWindowCount Close(uint32_t slot) = 0;
+  /// Becomes readable when a window is full.
+  virtual int hits_fd() const = 0;
+  /// Appends the hits that have come. Never blocks. One thread.
+  virtual void Read(std::vector<MapHit>& out) = 0;
+  /// What each hit costs the process besides the program; measured at the start.
+  virtual std::chrono::nanoseconds trap_cost() const = 0;
+};
+
+}  // namespace profd

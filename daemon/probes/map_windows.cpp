@@ -1,0 +1,319 @@
+#include "probes/map_windows.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "probes/place.h"
+#include "probes/price.h"
+
+namespace profd {
+namespace {
+
+constexpr std::chrono::milliseconds kLongestWait{1000};
+// Who has just become a suspect earns its first window with each millisecond that it runs: its CPU time is read that
+// often, for so long.
+constexpr std::chrono::milliseconds kFreshWait{4};
+constexpr std::chrono::seconds kFresh{1};
+
+bool IsUnchanged(const MapBinary& binary) {
+  return std::ranges::all_of(binary.functions, [&binary](const MapFunction& function) {
+    return CheckCode(binary.fd.get(), function.code).ok();
+  });
+}
+
+}  // namespace
+
+MapWindows::MapWindows(MapWindowsParts parts, bool enabled)
+    : parts_(std::move(parts)), scheduler_(parts_.options, parts_.cpus), enabled_(enabled) {
+  epoll_.Reset(epoll_create1(EPOLL_CLOEXEC));
+  wakeup_.Reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  for (const int fd : {parts_.prober->hits_fd(), wakeup_.get()}) {
+    epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
+    epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+  }
+  const auto slots = std::min<uint32_t>(MapProber::kSlots, static_cast<uint32_t>(parts_.options.most_open));
+  for (uint32_t slot = 0; slot < slots; ++slot) {
+    openers_.emplace_back([this, slot](std::stop_token stop) { RunSlot(slot, stop); });
+  }
+  thread_ = std::jthread([this](std::stop_token stop) { Run(stop); });
+}
+
+MapWindows::~MapWindows() { Stop(); }
+
+void MapWindows::Stop() {
+  if (!thread_.joinable()) return;
+  SetEnabled(false);
+  thread_.request_stop();
+  Wake();
+  thread_.join();
+  for (std::jthread& opener : openers_) opener.request_stop();
+  changed_.notify_all();
+  openers_.clear();
+}
+
+void MapWindows::Wake() {
+  const uint64_t one = 1;
+  (void)!write(wakeup_.get(), &one, sizeof(one));
+}
+
+void MapWindows::Add(const ProcessId& process, std::shared_ptr<const MapBinary> binary) {
+  const auto cpu = parts_.cpu_time(process);
+  if (!cpu) return;
+  std::lock_guard lock(mutex_);
+  if (!known_.emplace(process, Known{.binary = std::move(binary), .cpu = *cpu}).second) return;
+  scheduler_.Add(process, *cpu, parts_.clock->Boot());
+  Wake();
+}
+
+void MapWindows::OnEnd(const ProcessId& process) {
+  std::lock_guard lock(mutex_);
+  if (known_.erase(process) > 0) scheduler_.Remove(process);
+}
+
+void MapWindows::OnUsage(const ProcessId& process, std::chrono::nanoseconds cpu, uint64_t samples,
+                         uint64_t map_samples) {
+  constexpr double kNew = 0.3;  // samples are few
+  std::lock_guard lock(mutex_);
+  const auto known = known_.find(process);
+  if (known == known_.end()) return;
+  known->second.cpu += cpu;
+  scheduler_.OnCpuTime(process, known->second.cpu);
+  if (samples == 0) return;
+  double& share = known->second.map_share;
+  share += kNew * (static_cast<double>(map_samples) / static_cast<double>(samples) - share);
+  scheduler_.OnMapShare(process, share);
+}
+
+// With the lock held.
+void MapWindows::Refresh(const ProcessId& process) {
+  const auto known = known_.find(process);
+  if (known == known_.end()) return;
+  if (const auto cpu = parts_.cpu_time(process)) scheduler_.OnCpuTime(process, known->second.cpu = *cpu);
+}
+
+void MapWindows::SetSuspects(const std::set<ProcessId>& suspects) {
+  std::lock_guard lock(mutex_);
+  const BootTime now = parts_.clock->Boot();
+  std::map<ProcessId, BootTime> since;
+  for (const ProcessId& process : suspects) {
+    Refresh(process);
+    const auto before = suspect_since_.find(process);
+    since[process] = before == suspect_since_.end() ? now : before->second;
+  }
+  suspect_since_ = std::move(since);
+  scheduler_.SetSuspects(suspects);
+  if (!suspects.empty()) Wake();
+}
+
+bool MapWindows::Ask(const ProcessId& process, std::chrono::nanoseconds length) {
+  std::lock_guard lock(mutex_);
+  Refresh(process);
+  if (!scheduler_.Ask(process, parts_.clock->Boot() + length)) return false;
+  Wake();
+  return true;
+}
+
+void MapWindows::SetEnabled(bool enabled) {
+  std::unique_lock lock(mutex_);
+  enabled_ = enabled;
+  Wake();
+  if (enabled) return;
+  for (auto& window : windows_) {
+    if (window) window->closing = true;
+  }
+  changed_.notify_all();
+  changed_.wait(lock, [this] { return !AnyOpen(); });
+}
+
+bool MapWindows::AnyOpen() const {
+  return std::ranges::any_of(windows_, [](const auto& window) { return window && !window->closed; });
+}
+
+NodeWindows MapWindows::Totals() const {
+  std::lock_guard lock(mutex_);
+  return scheduler_.node();
+}
+
+void MapWindows::RunSlot(uint32_t slot, std::stop_token stop) {
+  std::unique_lock lock(mutex_);
+  auto& window = windows_[slot];
+  while (true) {
+    if (!changed_.wait(lock, stop, [&] { return window && !window->closed; })) return;
+    MapWindowSpec spec{.process = window->plan.process,
+                       .number = window->number,
+                       .fd = window->binary->fd.get(),
+                       .sites = window->binary->sites,
+                       .most_hits = static_cast<uint32_t>(window->plan.most_hits),
+                       .swiss = window->binary->swiss,
+                       .key_text = parts_.key_text,
+                       .g_goid = window->binary->g_goid,
+                       .g_stack_hi = window->binary->g_stack_hi};
+    const std::shared_ptr<const MapBinary> binary = window->binary;
+    lock.unlock();
+    absl::Status status = IsUnchanged(*binary)
+                              ? parts_.prober->Open(slot, spec)
+                              : Error(absl::StatusCode::kFailedPrecondition, "{}: its code has changed", binary->path);
+    lock.lock();
+    window->opened = parts_.clock->Boot();
+    if (status.ok()) {
+      changed_.wait_for(lock, window->plan.longest, [&] { return window->full || window->closing; });
+      window->ended = parts_.clock->Boot();
+      lock.unlock();
+      const MapWindowCount count = parts_.prober->Close(slot);
+      lock.lock();
+      window->count = count;
+    }
+    window->status = std::move(status);
+    window->closed = true;
+    changed_.notify_all();
+    Wake();
+    // The other thread takes it away.
+    if (!changed_.wait(lock, stop, [&] { return !window; })) return;
+  }
+}
+
+void MapWindows::Run(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    Wait();
+    ReadHits();
+    FinishClosed();
+    OpenNew();
+  }
+  FinishClosed();
+}
+
+void MapWindows::Wait() {
+  auto longest = kLongestWait;
+  {
+    std::lock_guard lock(mutex_);
+    const BootTime now = parts_.clock->Boot();
+    if (AnyFresh(now)) longest = kFreshWait;
+    if (const auto due = enabled_ ? scheduler_.NextDue(now) : std::nullopt) {
+      longest =
+          std::clamp(std::chrono::ceil<std::chrono::milliseconds>(*due - now), std::chrono::milliseconds(1), longest);
+    }
+  }
+  epoll_event events[2];
+  epoll_wait(epoll_.get(), events, 2, static_cast<int>(longest.count()));
+  uint64_t count;
+  (void)!read(wakeup_.get(), &count, sizeof(count));
+}
+
+void MapWindows::ReadHits() {
+  std::vector<MapHit> hits;
+  parts_.prober->Read(hits);
+  std::lock_guard lock(mutex_);
+  for (MapHit& hit : hits) {
+    const auto of =
+        std::ranges::find_if(windows_, [&hit](const auto& window) { return window && window->number == hit.window; });
+    if (of == windows_.end()) continue;
+    if (hit.last) {
+      (*of)->full = true;
+      (*of)->filled = hit.time;
+      changed_.notify_all();
+    }
+    (*of)->hits.push_back(std::move(hit));
+  }
+}
+
+void MapWindows::FinishClosed() {
+  bool any = false;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& window : windows_) {
+      if (window && window->closed) any = window->complete = true;
+    }
+  }
+  if (!any) return;
+  ReadHits();  // all hits of these are in the ring by now
+  std::vector<OpenWindow> complete;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& window : windows_) {
+      if (!window || !window->complete) continue;
+      complete.push_back(*std::move(window));
+      window.reset();
+    }
+    changed_.notify_all();
+  }
+  for (OpenWindow& window : complete) Finish(std::move(window));
+}
+
+// Of a full window the time that its hits took; the first ones, while probes are put in place and caches are cold,
+// count as the others do.
+BootTime MapWindows::LengthOf(const OpenWindow& window) {
+  constexpr size_t kSettled = 4;  // a part of the hits
+  const size_t count = window.hits.size(), first = count / kSettled;
+  if (!window.filled || count < 2 * kSettled) return std::max(window.ended - window.opened, BootTime{0});
+  const BootTime settled = window.hits.back().time - window.hits[first].time;
+  return settled * static_cast<int64_t>(count) / static_cast<int64_t>(count - 1 - first);
+}
+
+void MapWindows::Finish(OpenWindow window) {
+  const MapWindowCount& count = window.count;
+  const auto trap = parts_.prober->trap_cost();
+  const uint64_t all = count.hits + count.other_hits;
+  const auto cost = PriceOfHits(all, trap, count.program);
+  {
+    std::lock_guard lock(mutex_);
+    scheduler_.OnClosed({.process = window.plan.process, .attached = window.status.ok(), .hits = all, .cost = cost},
+                        parts_.clock->Boot());
+  }
+  if (!window.status.ok()) {
+    parts_.on_error(window.status);
+    return;
+  }
+  const BootTime end = window.filled.value_or(window.ended);
+  const BootTime length = LengthOf(window);
+  parts_.on_window({.process = window.plan.process,
+                    .binary = std::move(window.binary),
+                    .reason = window.plan.reason,
+                    .end = end,
+                    .length = length,
+                    .hit_price = trap + count.program_of_told / std::max<int64_t>(1, std::ssize(window.hits)),
+                    .cost = cost,
+                    .hits = std::move(window.hits)});
+}
+
+bool MapWindows::AnyFresh(BootTime now) const {
+  return std::ranges::any_of(suspect_since_, [now](const auto& one) { return now - one.second < kFresh; });
+}
+
+void MapWindows::OpenNew() {
+  std::lock_guard lock(mutex_);
+  if (!enabled_) return;
+  const BootTime now = parts_.clock->Boot();
+  for (const auto& [process, since] : suspect_since_) {
+    if (now - since < kFresh) Refresh(process);
+  }
+  for (const WindowPlan& plan : scheduler_.Open(parts_.clock->Boot())) {
+    const auto free = std::ranges::find_if(windows_, [](const auto& window) { return !window; });
+    *free = OpenWindow{.plan = plan, .binary = known_.at(plan.process).binary, .number = next_number_++};
+  }
+  changed_.notify_all();
+}
+
+absl::StatusOr<MapBinary> MapBinaryOf(const GoFacts& facts, const std::string& path, UniqueFd fd) {
+  MapBinary binary{.path = path,
+                   .fd = std::move(fd),
+                   .swiss = facts.swiss_maps,
+                   .g_goid = facts.g_goid,
+                   .g_stack_hi = facts.g_stack_hi,
+                   .functions = facts.map_functions};
+  for (size_t i = 0; i < facts.map_functions.size(); ++i) {
+    const MapFunction& function = facts.map_functions[i];
+    const auto place = PlaceProbe(function.code.code);
+    // Single-stepped it would cost too much, and see goroutines twice whose stacks grow.
+    if (!place.ok() || !place->emulated) continue;
+    binary.sites.push_back(
+        {.offset = function.code.offset + place->distance, .function = static_cast<uint8_t>(i), .key = function.key});
+  }
+  if (binary.sites.empty())
+    return Error(absl::StatusCode::kFailedPrecondition, "it has no map function that can be probed");
+  return binary;
+}
+
+}  // namespace profd

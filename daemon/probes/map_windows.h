@@ -1,0 +1,126 @@
+// The threads that open and close windows: one asks the scheduler and reads hits, a few arm and disarm, which waits for
+// the kernel.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/unique_fd.h"
+#include "probes/go_probes.h"
+#include "probes/map_prober.h"
+#include "probes/window_scheduler.h"
+
+namespace profd {
+
+/// A binary whose map functions can be probed. Shared by its processes.
+struct MapBinary {
+  std::string path;
+  UniqueFd fd;
+  bool swiss = false;  ///< the layout of maps from Go 1.24 on
+  uint32_t g_goid = 0, g_stack_hi = 0;
+  std::vector<MapFunction> functions;  ///< a hit's function is an index in these
+  std::vector<MapProbeSite> sites;
+};
+
+/// A window that is over.
+struct MapWindow {
+  ProcessId process;
+  std::shared_ptr<const MapBinary> binary;
+  WindowReason reason = WindowReason::kRound;
+  BootTime end{};
+  std::chrono::nanoseconds length{};  ///< until it was full, or over
+  std::chrono::nanoseconds hit_price{};
+  std::chrono::nanoseconds cost{};
+  std::vector<MapHit> hits;
+};
+
+struct MapWindowsParts {
+  MapProber* prober = nullptr;
+  CpuTimeOf cpu_time;
+  const Clock* clock = nullptr;
+  WindowOptions options;
+  unsigned cpus = 1;
+  bool key_text = false;
+  std::function<void(MapWindow)> on_window;  ///< from its thread
+  std::function<void(const absl::Status&)> on_error;
+};
+
+/// Public methods may be called from any thread.
+class MapWindows {
+ public:
+  MapWindows(MapWindowsParts parts, bool enabled);
+  ~MapWindows();
+  /// Closes every window and ends the threads.
+  void Stop();
+
+  void Add(const ProcessId& process, std::shared_ptr<const MapBinary> binary);
+  void OnEnd(const ProcessId& process);
+  /// What it has used lately, and how many of its CPU samples then were in map functions.
+  void OnUsage(const ProcessId& process, std::chrono::nanoseconds cpu, uint64_t samples, uint64_t map_samples);
+  /// Their windows come first, from now on.
+  void SetSuspects(const std::set<ProcessId>& suspects);
+  /// Windows of it come soon, for so long.
+  /// False: it is not known.
+  bool Ask(const ProcessId& process, std::chrono::nanoseconds length);
+  /// Off: returns when no trap is left.
+  void SetEnabled(bool enabled);
+  NodeWindows Totals() const;
+
+ private:
+  struct OpenWindow {
+    WindowPlan plan;
+    std::shared_ptr<const MapBinary> binary;
+    uint64_t number = 0;
+    bool full = false, closing = false, closed = false, complete = false;
+    BootTime opened{}, ended{};
+    std::optional<BootTime> filled;
+    absl::Status status;
+    MapWindowCount count;
+    std::vector<MapHit> hits;
+  };
+  void Refresh(const ProcessId& process);
+  void Run(std::stop_token stop);
+  void RunSlot(uint32_t slot, std::stop_token stop);
+  void ReadHits();
+  void FinishClosed();
+  void OpenNew();
+  static BootTime LengthOf(const OpenWindow& window);
+  void Finish(OpenWindow window);
+  void Wait();
+  void Wake();
+  /// With the lock held.
+  bool AnyOpen() const;
+  bool AnyFresh(BootTime now) const;
+
+  const MapWindowsParts parts_;
+  UniqueFd epoll_, wakeup_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  WindowScheduler scheduler_;  // all below: under mutex_
+  struct Known {
+    std::shared_ptr<const MapBinary> binary;
+    std::chrono::nanoseconds cpu{};  // over its life, as far as was told
+    double map_share = 0;
+  };
+  std::map<ProcessId, Known> known_;
+  std::map<ProcessId, BootTime> suspect_since_;
+  std::array<std::optional<OpenWindow>, MapProber::kSlots> windows_;
+  uint64_t next_number_ = 1;
+  bool enabled_ = false;
+  std::vector<std::jthread> openers_;
+  std::jthread thread_;
+};
+
+/// Where the binary's map functions are probed. FailedPrecondition: nowhere, and why.
+absl::StatusOr<MapBinary> MapBinaryOf(const GoFacts& facts, const std::string& path, UniqueFd fd);
+
+}  // namespace profd

@@ -1,0 +1,309 @@
+#include "probes/window_scheduler.h"
+
+#include <algorithm>
+
+namespace profd {
+namespace {
+
+using std::chrono::nanoseconds;
+
+// Hits that still came after a window's end, at most, on the machine where windows were first measured.
+constexpr uint64_t kFirstOverrun = 74;
+
+// A longer overrun is an accident, and is paid as debt. If it were expected, no window would open to show otherwise.
+uint64_t LongestOverrun(uint64_t hits) { return std::max(10 * hits, kFirstOverrun); }
+
+nanoseconds Doubled(nanoseconds gap, unsigned times, nanoseconds most) {
+  for (; times > 0 && gap < most; --times) gap *= 2;
+  return std::min(gap, most);
+}
+
+nanoseconds ShareOf(double share, nanoseconds time) {
+  return nanoseconds(static_cast<int64_t>(share * static_cast<double>(time.count())));
+}
+
+void Count(const WindowOutcome& outcome, WindowReason reason, WindowTally& tally) {
+  ++tally.windows.at(static_cast<size_t>(reason));
+  if (!outcome.attached) ++tally.failed;
+  tally.hits += outcome.hits;
+  tally.cost += outcome.cost;
+  tally.worst = std::max(tally.worst, outcome.cost);
+}
+
+}  // namespace
+
+WindowScheduler::WindowScheduler(const WindowOptions& options, unsigned cpus)
+    : options_(options),
+      node_share_(options.node_share * cpus),
+      for_suspects_(node_share_ * options.suspects_part, DepthOf(node_share_ * options.suspects_part)),
+      for_others_(node_share_ * (1 - options.suspects_part), DepthOf(node_share_ * (1 - options.suspects_part))) {
+  overruns_[next_overrun_++] = kFirstOverrun;
+  for_suspects_.Fill();
+  for_others_.Fill();
+}
+
+// Any window that may be expected fits in, or it never opened.
+nanoseconds WindowScheduler::DepthOf(double share) const {
+  const nanoseconds dearest = options_.hit_price * (options_.hits + LongestOverrun(options_.hits));
+  return std::max(ShareOf(share, options_.kept), dearest);
+}
+
+WindowScheduler::Entry* WindowScheduler::Find(const ProcessId& process) {
+  const auto found = entries_.find(process);
+  return found == entries_.end() ? nullptr : &found->second;
+}
+
+void WindowScheduler::Add(const ProcessId& process, nanoseconds cpu_time, BootTime now) {
+  entries_.try_emplace(process, Entry{.standing{options_.standing_share, DepthOf(options_.standing_share)},
+                                      .life{options_.process_share, DepthOf(options_.process_share)},
+                                      .added = now});
+  OnCpuTime(process, cpu_time);
+}
+
+void WindowScheduler::Remove(const ProcessId& process) {
+  const auto found = entries_.find(process);
+  if (found == entries_.end()) return;
+  if (found->second.queued) queue_.erase({*found->second.queued, process});
+  entries_.erase(found);
+  suspects_.erase(process);
+  asked_.erase(process);
+}
+
+void WindowScheduler::OnCpuTime(const ProcessId& process, nanoseconds total) {
+  Entry* const entry = Find(process);
+  if (entry == nullptr) return;
+  if (total > entry->cpu_time) {
+    entry->standing.Earn(total - entry->cpu_time);
+    entry->life.Earn(total - entry->cpu_time);
+    entry->cpu_time = total;
+  }
+  Enqueue(process, *entry);
+}
+
+void WindowScheduler::OnOtherCost(const ProcessId& process, nanoseconds total) {
+  Entry* const entry = Find(process);
+  if (entry == nullptr || total <= entry->other_cost) return;
+  entry->life.Spend(total - entry->other_cost);
+  entry->other_cost = total;
+  Enqueue(process, *entry);
+}
+
+void WindowScheduler::OnMapShare(const ProcessId& process, double share) {
+  Entry* const entry = Find(process);
+  if (entry == nullptr) return;
+  entry->map_share = share;
+  Enqueue(process, *entry);
+}
+
+void WindowScheduler::SetSuspects(std::set<ProcessId> suspects) {
+  for (const ProcessId& process : suspects) {
+    Entry* const entry = Find(process);
+    if (entry == nullptr || suspects_.contains(process)) continue;
+    entry->at_once = true;
+    entry->misses = 0;
+    Enqueue(process, *entry);
+  }
+  suspects_ = std::move(suspects);
+}
+
+bool WindowScheduler::Ask(const ProcessId& process, BootTime until) {
+  if (!entries_.contains(process)) return false;
+  BootTime& asked_until = asked_.try_emplace(process, until).first->second;
+  asked_until = std::max(asked_until, until);
+  return true;
+}
+
+// Of 64 numbers the 99th percentile is the greatest.
+nanoseconds WindowScheduler::Expected(uint64_t hits) const {
+  return options_.hit_price * (hits + std::ranges::max(overruns_));
+}
+
+// A suspect may be young and poor, and its first hits say most.
+uint64_t WindowScheduler::HitsFor(const Entry& entry, WindowReason reason) const {
+  if (reason != WindowReason::kSuspect) return options_.hits;
+  const auto hits = entry.life.left() / options_.hit_price - static_cast<int64_t>(std::ranges::max(overruns_));
+  return static_cast<uint64_t>(
+      std::clamp(hits, static_cast<int64_t>(options_.least_hits), static_cast<int64_t>(options_.hits)));
+}
+
+const Allowance& WindowScheduler::PartOf(WindowReason reason) const {
+  return reason == WindowReason::kSuspect ? for_suspects_ : for_others_;
+}
+
+Allowance& WindowScheduler::PartOf(WindowReason reason) {
+  return reason == WindowReason::kSuspect ? for_suspects_ : for_others_;
+}
+
+void WindowScheduler::EarnUntil(BootTime now) {
+  if (earned_until_ && now <= *earned_until_) return;
+  const nanoseconds time = earned_until_ ? now - *earned_until_ : nanoseconds(0);
+  for_suspects_.Earn(time);
+  for_others_.Earn(time);
+  earned_time_ += time;
+  earned_until_ = now;
+}
+
+// Neither suspects nor the others take the last one.
+bool WindowScheduler::HasSlot(WindowReason reason) const {
+  const bool suspect = reason == WindowReason::kSuspect;
+  const auto alike = static_cast<size_t>(std::ranges::count_if(
+      open_, [suspect](const auto& one) { return (one.second.reason == WindowReason::kSuspect) == suspect; }));
+  return open_.size() < options_.most_open && (alike == 0 || alike + 1 < options_.most_open);
+}
+
+bool WindowScheduler::IsCovered(const Entry& entry, WindowReason reason) const {
+  const nanoseconds cost = Expected(HitsFor(entry, reason));
+  return entry.life.Covers(cost) && (reason != WindowReason::kRound || entry.standing.Covers(cost));
+}
+
+nanoseconds WindowScheduler::GapOf(double map_share) const {
+  if (!(map_share > 0)) return options_.unsampled_gap;
+  const nanoseconds longest = options_.rare_gap;
+  if (map_share * static_cast<double>(longest.count()) <
+      options_.full_share * static_cast<double>(nanoseconds(options_.round_gap).count())) {
+    return longest;
+  }
+  return ShareOf(std::max(1.0, options_.full_share / map_share), options_.round_gap);
+}
+
+BootTime WindowScheduler::TurnOf(const Entry& entry) const {
+  const nanoseconds gap = GapOf(entry.map_share);
+  if (!entry.closed) return entry.map_share > 0 ? entry.added : entry.added + gap;
+  return *entry.closed + Doubled(gap, entry.misses, std::max<nanoseconds>(gap, options_.longest_backoff));
+}
+
+// Puts it where it belongs in the queue, or nowhere. One that cannot pay is back when it has used more CPU time.
+void WindowScheduler::Enqueue(const ProcessId& process, Entry& entry) {
+  std::optional<BootTime> turn;
+  if (!open_.contains(process) && IsCovered(entry, WindowReason::kRound)) turn = TurnOf(entry);
+  if (turn == entry.queued) return;
+  if (entry.queued) queue_.erase({*entry.queued, process});
+  if (turn) queue_.emplace(*turn, process);
+  entry.queued = turn;
+}
+
+// Who may have a window for that reason and when, the first one first.
+std::vector<WindowScheduler::Due> WindowScheduler::Urgent(WindowReason reason) const {
+  std::vector<Due> due;
+  const auto consider = [&](const ProcessId& process) {
+    const auto found = entries_.find(process);
+    if (found == entries_.end() || open_.contains(process) || !IsCovered(found->second, reason)) return;
+    const Entry& entry = found->second;
+    const nanoseconds most = options_.asked_backoff;
+    const bool waits = entry.closed && !entry.at_once;
+    due.emplace_back(waits ? *entry.closed + Doubled(options_.urgent_gap, entry.misses, most) : BootTime{}, process);
+  };
+  if (reason == WindowReason::kSuspect) {
+    for (const ProcessId& process : suspects_) consider(process);
+  } else {
+    for (const auto& [process, until] : asked_) consider(process);
+  }
+  std::ranges::sort(due);
+  return due;
+}
+
+std::vector<WindowPlan> WindowScheduler::Open(BootTime now) {
+  EarnUntil(now);
+  std::erase_if(asked_, [now](const auto& ask) { return ask.second <= now; });
+  std::vector<WindowPlan> plans;
+  OpenUrgent(WindowReason::kSuspect, now, plans);
+  OpenUrgent(WindowReason::kAsked, now, plans);
+  OpenRound(now, plans);
+  return plans;
+}
+
+void WindowScheduler::OpenUrgent(WindowReason reason, BootTime now, std::vector<WindowPlan>& plans) {
+  for (const auto& [due, process] : Urgent(reason)) {
+    if (due > now || !HasSlot(reason) || !PartOf(reason).Covers(Expected(options_.hits))) return;
+    plans.push_back(Begin(process, entries_.at(process), reason));
+  }
+}
+
+void WindowScheduler::OpenRound(BootTime now, std::vector<WindowPlan>& plans) {
+  constexpr auto kReason = WindowReason::kRound;
+  while (!queue_.empty() && queue_.begin()->first <= now && HasSlot(kReason) &&
+         PartOf(kReason).Covers(Expected(options_.hits))) {
+    const ProcessId process = queue_.begin()->second;
+    Entry& entry = entries_.at(process);
+    if (IsCovered(entry, kReason)) {
+      plans.push_back(Begin(process, entry, kReason));
+    } else {  // more is expected of a window than when it was queued
+      Enqueue(process, entry);
+    }
+  }
+}
+
+WindowPlan WindowScheduler::Begin(const ProcessId& process, Entry& entry, WindowReason reason) {
+  const uint64_t hits = HitsFor(entry, reason);
+  const nanoseconds held = Expected(hits);
+  PartOf(reason).Hold(held);
+  open_.emplace(process, OpenWindow{.reason = reason, .held = held});
+  entry.at_once = false;
+  Enqueue(process, entry);
+  return {.process = process,
+          .reason = reason,
+          .most_hits = hits,
+          .longest = reason == WindowReason::kSuspect ? options_.suspect_length : options_.length};
+}
+
+void WindowScheduler::OnClosed(const WindowOutcome& outcome, BootTime now) {
+  const auto open = open_.find(outcome.process);
+  if (open == open_.end()) return;
+  const auto [reason, held] = open->second;
+  open_.erase(open);
+  EarnUntil(now);
+  PartOf(reason).Release(held);
+  PartOf(reason).Spend(outcome.cost);
+  Count(outcome, reason, tally_);
+  Learn(outcome);
+  Entry* const entry = Find(outcome.process);
+  if (entry == nullptr) return;
+  entry->life.Spend(outcome.cost);
+  if (reason == WindowReason::kRound) entry->standing.Spend(outcome.cost);
+  Count(outcome, reason, entry->tally);
+  entry->closed = now;
+  entry->misses = outcome.hits == 0 ? entry->misses + 1 : 0;
+  Enqueue(outcome.process, *entry);
+}
+
+// A window that ended by time had no overrun that tells of others.
+void WindowScheduler::Learn(const WindowOutcome& outcome) {
+  if (outcome.hits < options_.hits) return;
+  overruns_[next_overrun_] = std::min(outcome.hits - options_.hits, LongestOverrun(options_.hits));
+  next_overrun_ = (next_overrun_ + 1) % overruns_.size();
+}
+
+std::optional<BootTime> WindowScheduler::NextDue(BootTime now) const {
+  std::optional<BootTime> next;
+  const auto consider = [&](WindowReason reason, BootTime due) {
+    const auto wait = PartOf(reason).TimeUntil(Expected(options_.hits));
+    if (!wait || !HasSlot(reason)) return;
+    BootTime at = std::max(now, due);
+    if (*wait > nanoseconds(0)) at = std::max(at, earned_until_.value_or(now) + *wait);
+    next = std::min(next.value_or(at), at);
+  };
+  for (const WindowReason reason : {WindowReason::kSuspect, WindowReason::kAsked}) {
+    if (const auto urgent = Urgent(reason); !urgent.empty()) consider(reason, urgent.front().first);
+  }
+  if (!queue_.empty()) consider(WindowReason::kRound, queue_.begin()->first);
+  return next;
+}
+
+std::vector<ProcessWindows> WindowScheduler::List() const {
+  std::vector<ProcessWindows> all;
+  all.reserve(entries_.size());
+  for (const auto& [process, entry] : entries_) {
+    all.push_back(
+        {.process = process, .tally = entry.tally, .debt = std::max(entry.standing.debt(), entry.life.debt())});
+  }
+  return all;
+}
+
+NodeWindows WindowScheduler::node() const {
+  return {.tally = tally_,
+          .budget = ShareOf(node_share_, earned_time_),
+          .debt = for_suspects_.debt() + for_others_.debt(),
+          .open = open_.size()};
+}
+
+}  // namespace profd

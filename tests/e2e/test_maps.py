@@ -1,0 +1,123 @@
+"""Map accesses: what `maps` says beside what the program itself counted."""
+
+import time
+
+from tests.e2e.fixture import SOAK, DaemonCase, eventually, go_target, target
+from tests.e2e.recursion_watch import Watch
+
+VERSIONS = (("go1.19.13", "go1.20.14", "go1.21.13", "go1.22.12", "go1.23.12", "go1.24.11", "go1.25.5", "go1.26.4",
+             "go1.27.4") if SOAK else ("go1.19.13", "go1.23.12", "go1.24.11", "go1.27.4"))
+FUNCTIONS = {"main.(*world).readText": ("main.readText", "read", "map[string]int", 1000),
+             "main.(*world).readNumber": ("main.readNumber", "read", "map[int64]string", 1000),
+             "main.(*world).readAny": ("main.readAny", "read", "map[interface {}]int", 10),
+             "main.(*world).readPoint": ("main.readPoint", "read", "map[main.point]bool", 10),
+             "main.(*world).writeText": ("main.writeText", "write", "map[string]int", None),
+             "main.(*world).deleteText": ("main.deleteText", "delete", "map[string]int", None),
+             "main.(*world).rangeText": ("main.rangeText", "iterate", "map[string]int", 1000),
+             "main.(*world).loadSync": ("main.loadSync", "read", "sync.Map", None)}
+
+
+def counts_of(program):
+    """The newest counts that the program has printed, and their time."""
+    newest = None
+    while not program.lines.empty():
+        line = program.lines.get()
+        if line and line.get("event") == "progress":
+            newest = line
+    return newest
+
+
+class Maps(DaemonCase):
+    def answer(self, program):
+        return self.daemon.json("maps", "--pid", program.pid)
+
+    def settle(self, program):
+        """An answer that is known from many hits, and the true rates of the same while."""
+        first = program.event("progress")
+        for _ in range(6):
+            answer = self.answer(program)
+        last = eventually(lambda: counts_of(program), 5)
+        passed = (last["time_ns"] - first["time_ns"]) / 1e9
+        return answer, {name: (count - first["counts"][name]) / passed for name, count in last["counts"].items()}
+
+    def test_what_uses_which_map_how_often(self):
+        for toolchain in VERSIONS:
+            with self.subTest(toolchain=toolchain):
+                program = self.use(go_target("mapload", toolchain=toolchain))
+                program.event("ready")
+                eventually(lambda: self.answer(program)["sites"], 20)
+                answer, truth = self.settle(program)
+                program.stop()  # the next one is to have a CPU of its own
+                self.assertIsNone(answer["why_not"])
+                sites = {site["caller"]: site for site in answer["sites"]}
+                total = sum(truth.values())
+                self.assertAlmostEqual(answer["accesses_per_second"], total, delta=0.2 * total)
+                for name, (counted, operation, kind, entries) in FUNCTIONS.items():
+                    # An old sync.Map is a map to the runtime.
+                    if kind == "sync.Map" and toolchain < "go1.24":
+                        continue
+                    self.assertIn(name, sites)
+                    site = sites[name]
+                    self.assertEqual(site["operation"], operation, name)
+                    self.assertEqual(site["map_type"], kind, name)
+                    if entries:
+                        self.assertEqual(site["entries"], entries, name)
+                    self.assertTrue(site["file"].endswith("mapload/main.go"), site)
+                    share = truth[counted] / total
+                    # Three standard errors of a share, of as many hits as it is known from.
+                    error = 3 * (share * (1 - share) / answer["hits"]) ** 0.5
+                    self.assertAlmostEqual(site["share_percent"] / 100, share, delta=error + 0.01, msg=name)
+
+    def test_a_stripped_program_is_no_different(self):
+        program = self.use(go_target("mapload", mode="stripped"))
+        program.event("ready")
+        answer = eventually(lambda: self.answer(program)["sites"] and self.answer(program), 20)
+        self.assertIn("main.(*world).readText", {site["caller"] for site in answer["sites"]})
+
+    def test_keys_are_hashes(self):
+        program = self.use(go_target("mapload"))
+        program.event("ready")
+        answer = eventually(lambda: self.answer(program)["sites"] and self.answer(program), 20)
+        self.assertTrue(any(site["top_key_hash"] for site in answer["sites"]))
+        for site in answer["sites"]:
+            self.assertIsNone(site["top_key"])
+
+    def test_other_programs_say_why_not(self):
+        program = self.use(target("spin"))
+        answer = self.answer(program)
+        self.assertEqual(answer["sites"], [])
+        self.assertIn("no Go program", answer["why_not"])
+
+    def test_the_budget_is_kept(self):
+        program = self.use(go_target("mapload", "--pause", 0))
+        program.event("ready")
+        began = time.monotonic()
+        for _ in range(5):
+            self.answer(program)
+        passed = time.monotonic() - began
+        windows = self.daemon.json("status")["map_windows"]
+        self.assertGreater(windows["hits"], 200)
+        self.assertLess(windows["cost_ns"] / 1e9, 0.01 * (passed + 10) + 3 * windows["worst_ns"] / 1e9)
+
+
+class Evidence(DaemonCase):
+    def test_a_recursion_through_a_map_names_it(self):
+        watch = Watch(self.daemon)
+        self.addCleanup(watch.stop)
+        for toolchain in VERSIONS:
+            with self.subTest(toolchain=toolchain):
+                # Slowed by work, as most are.
+                program = self.use(go_target("runaway", "map", "--after", 2, "--throttle", 1000, toolchain=toolchain))
+                onset = program.event("onset", seconds=30)
+                found = eventually(lambda: [(at, event) for at, event in watch.of(program.pid)
+                                            if event["map"] and event["map"]["type"]], 20)
+                self.assertTrue(found, watch.of(program.pid)[-1:])
+                at, event = found[0]
+                print(f"    {toolchain}: map and type {(at - onset['boot_ns']) / 1e6:.1f} ms after onset")
+                self.assertEqual(event["map"]["type"], "map[string]interface {}")
+                self.assertGreaterEqual(event["map"]["same_key_hits"], 8)
+                self.assertEqual(event["map"]["entries"], 1)
+                self.assertIsNone(event["map"]["key"])
+                program.stop()
+                shown = self.daemon.profctl("recursion", "show", event["id"]).stdout
+                self.assertIn("map[string]interface {} at 0x", shown)

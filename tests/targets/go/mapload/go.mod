@@ -1,0 +1,3 @@
+module profd.test/mapload
+
+go 1.16
