@@ -144,7 +144,7 @@ MapAnswer DaemonBackend::MapSites(const Process& process) {
   if (!detects_) {
     answer.why_not = "profd has no probes yet: it starts or stops";
   } else if (recursion_.maps == nullptr) {
-    answer.why_not = "this kernel has no probes of maps: 'profctl doctor'";
+    answer.why_not = "this kernel has no probes of one process alone: Linux 6.10 has";
   } else {
     answer = recursion_.maps->MapsOf(process);
   }

@@ -47,6 +47,10 @@ MapProbing::MapProbing(const Config& config, MapProbingParts parts, std::unique_
 
 absl::StatusOr<std::unique_ptr<MapProbing>> MapProbing::Create(const Config& config, MapProbingParts parts) {
   ASSIGN_OR_RETURN(std::unique_ptr<MapProbes> probes, MapProbes::Create());
+  // Twenty probes take two seconds to go on such kernels, from every process that runs the binary.
+  if (!probes->of_one_process()) {
+    return Error(absl::StatusCode::kUnimplemented, "this kernel has no probes of one process alone: Linux 6.10 has");
+  }
   return std::unique_ptr<MapProbing>(new MapProbing(config, std::move(parts), std::move(probes)));
 }
 

@@ -28,7 +28,7 @@ struct MapProbingParts {
 /// Thread safe.
 class MapProbing {
  public:
-  /// Errors as of MapProbes::Create().
+  /// Errors as of MapProbes::Create(). Unimplemented: what probes cost could not be bounded on this kernel.
   static absl::StatusOr<std::unique_ptr<MapProbing>> Create(const Config& config, MapProbingParts parts);
 
   /// Closes all windows, for good, and calls nobody any more.

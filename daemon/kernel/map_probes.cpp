@@ -92,6 +92,7 @@ class BpfMapProbes final : public MapProbes {
   }
 
   const char* mechanism() const override { return multi_ ? "uprobe_multi" : "perf uprobe"; }
+  bool of_one_process() const override { return multi_; }
 
  private:
   bpf_program* Program() const { return multi_ ? skeleton_->progs.map_probe_multi : skeleton_->progs.map_probe; }
