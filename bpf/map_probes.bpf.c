@@ -20,8 +20,13 @@ const volatile __u64 hash_seed = 0;
 #define TYPE_SIZE 0
 #define TYPE_KIND 23
 #define KIND_MASK 0x1f
+#define KIND_CHAN 18
+#define KIND_FUNC 19
 #define KIND_INTERFACE 20
+#define KIND_MAP 21
+#define KIND_POINTER 22
 #define KIND_STRING 24
+#define KIND_UNSAFE_POINTER 26
 #define MAP_TYPE_KEY 48
 
 struct {
@@ -100,6 +105,25 @@ static __always_inline bool read_typed_key(struct profd_map_hit_record* hit, __u
   return read_key(hit, at, size);
 }
 
+static __always_inline bool read_register_key(struct profd_map_hit_record* hit, __u64 key, __u32 size) {
+  *(__u64*)hit->key = size == sizeof(__u32) ? (__u32)key : key;
+  hit->key_size = size;
+  return true;
+}
+
+// A key in an interface: its type, and the word beside it, which is the value itself where that is a pointer.
+static __always_inline bool read_dynamic_key(struct profd_map_hit_record* hit, __u64 type, __u64 word) {
+  __u8 kind = 0;
+  if (bpf_probe_read_user(&kind, sizeof(kind), (const void*)(type + TYPE_KIND))) return false;
+  kind &= KIND_MASK;
+  if (kind == KIND_CHAN || kind == KIND_FUNC || kind == KIND_MAP || kind == KIND_POINTER ||
+      kind == KIND_UNSAFE_POINTER) {
+    return read_register_key(hit, word, sizeof(word));
+  }
+  // 0: no type. An interface with methods has a table there.
+  return kind && read_typed_key(hit, type, word);
+}
+
 // A key of a map of that type; sets the dynamic type where there is one.
 static __always_inline bool read_pointed_key(struct profd_map_hit_record* hit, __u64 map_type, __u64 at,
                                              __u64* dynamic_type) {
@@ -109,16 +133,10 @@ static __always_inline bool read_pointed_key(struct profd_map_hit_record* hit, _
   if (bpf_probe_read_user(&kind, sizeof(kind), (const void*)(type + TYPE_KIND))) return false;
   if ((kind & KIND_MASK) != KIND_INTERFACE) return read_typed_key(hit, type, at);
   if (bpf_probe_read_user(interface, sizeof(interface), (const void*)at)) return false;
-  // Of an interface with methods the word is no type: then the pointer to the value is all that is compared.
   *dynamic_type = interface[0];
-  if (read_typed_key(hit, interface[0], interface[1])) return true;
+  if (read_dynamic_key(hit, interface[0], interface[1])) return true;
+  // Then its two words are all that is compared.
   return read_key(hit, at, sizeof(interface));
-}
-
-static __always_inline bool read_register_key(struct profd_map_hit_record* hit, __u64 key, __u32 size) {
-  *(__u64*)hit->key = size == sizeof(__u32) ? (__u32)key : key;
-  hit->key_size = size;
-  return true;
 }
 
 static __always_inline void describe_key(struct profd_map_hit_record* hit, const struct arguments* in,
@@ -132,7 +150,7 @@ static __always_inline void describe_key(struct profd_map_hit_record* hit, const
     case PROFD_MAP_KEY_STRING: read = read_key(hit, in->cx, in->di); break;
     case PROFD_MAP_KEY_SYNC:
       dynamic_type = in->cx;
-      read = read_typed_key(hit, in->cx, in->di);
+      read = read_dynamic_key(hit, in->cx, in->di);
       break;
     default: return;
   }

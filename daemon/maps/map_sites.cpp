@@ -57,6 +57,7 @@ void MapSites::Decay(BootTime now) {
 
 void MapSites::Add(const MapWindowData& window, const OperationOf& operations) {
   Decay(window.end);
+  writers_.clear();  // an address is another map's soon
   seconds_ += Seconds(window.length);
   // Threads are delayed beside each other: their mean delay is what the window lost.
   std::set<uint32_t> threads;
@@ -85,10 +86,12 @@ void MapSites::AddHit(const MapHit& hit, MapOperation operation) {
   // Whoever writes has done so before anyone may look: two use the map at once.
   site.used_while_written |= hit.being_written;
   if (hit.key_hash != 0) AddKey(site, hit);
-  if ((operation == MapOperation::kWrite || operation == MapOperation::kDelete) && hit.goroutine != 0) {
+  if ((operation == MapOperation::kWrite || operation == MapOperation::kDelete) && hit.goroutine != 0 &&
+      hit.type != 0) {
     if (!writers_.contains(hit.map) && writers_.size() >= kMostMaps) writers_.erase(writers_.begin());
     auto& writers = writers_[hit.map];
     if (writers.size() < kMostWriters) writers.insert(hit.goroutine);
+    site.writers = std::max(site.writers, writers.size());
   }
 }
 
@@ -135,8 +138,9 @@ MapRate MapSites::RateOf(double hits) const {
     const double left = seconds_ - price * delayed_seconds_;
     return left > 0 ? count / left : std::numeric_limits<double>::infinity();
   };
+  const double most_delay = std::min(1 - kPriceError, seconds_ / std::max(delayed_seconds_, 1e-9) / 2);
   MapRate rate;
-  rate.low = per_second(std::max(hits - error, 0.0), 1 - kPriceError);
+  rate.low = per_second(std::max(hits - error, 0.0), most_delay);
   rate.high = per_second(hits + error, 1 + kPriceError);
   rate.bound = seconds_ - delayed_seconds_ < kLeastUndelayed * seconds_;
   rate.estimate = rate.bound ? rate.low : per_second(hits, 1);
@@ -145,14 +149,12 @@ MapRate MapSites::RateOf(double hits) const {
 
 MapRate MapSites::Rate() const { return RateOf(all_hits_); }
 
-std::vector<std::string> MapSites::HazardsOf(const SiteKey& key, const Site& site) const {
+std::vector<std::string> MapSites::HazardsOf(const Site& site) {
   std::vector<std::string> hazards;
   if (site.used_while_written) hazards.emplace_back("used while another goroutine writes it");
-  const auto writers = writers_.find(site.map);
-  const bool writes = std::get<2>(key) == MapOperation::kWrite || std::get<2>(key) == MapOperation::kDelete;
-  if (writes && writers != writers_.end() && writers->second.size() > 1) {
-    hazards.push_back(fmt::format("written by {}{} goroutines", writers->second.size(),
-                                  writers->second.size() == kMostWriters ? " or more" : ""));
+  if (site.writers > 1) {
+    hazards.push_back(
+        fmt::format("written by {}{} goroutines", site.writers, site.writers == kMostWriters ? " or more" : ""));
   }
   if (site.endless_reads) {
     hazards.push_back(fmt::format("the same key {} times in a row: an endless loop?", kEndless));
@@ -177,7 +179,7 @@ std::vector<MapSite> MapSites::Sites() const {
                 .map = site.map,
                 .entries = site.entries,
                 .entries_known = site.entries_known,
-                .hazards = HazardsOf(key, site)};
+                .hazards = HazardsOf(site)};
     const auto top = std::ranges::max_element(site.keys, {}, &Key::surely);
     if (top != site.keys.end() && top->surely >= kLeastTopKey * site.keyed_hits) {
       row.top_key_share = top->surely / site.keyed_hits;

@@ -89,6 +89,7 @@ class MapSites {
     bool entries_known = false;
     std::vector<Key> keys;  // most frequent ones, as "space saving" keeps them
     double keyed_hits = 0;
+    size_t writers = 0;  // goroutines that wrote one map in one window
     bool used_while_written = false, endless_reads = false;
   };
   void Decay(BootTime now);
@@ -96,10 +97,10 @@ class MapSites {
   static void AddKey(Site& site, const MapHit& hit);
   void FindEndlessReads(const MapWindowData& window, const OperationOf& operations);
   MapRate RateOf(double hits) const;
-  std::vector<std::string> HazardsOf(const SiteKey& key, const Site& site) const;
+  static std::vector<std::string> HazardsOf(const Site& site);
 
   std::map<SiteKey, Site> sites_;
-  std::map<uint64_t, std::set<uint64_t>> writers_;  // goroutines, by map
+  std::map<uint64_t, std::set<uint64_t>> writers_;  // goroutines, by map; of the newest window
   double all_hits_ = 0, seconds_ = 0, delayed_seconds_ = 0;
   uint64_t hits_ = 0;
   BootTime newest_{};

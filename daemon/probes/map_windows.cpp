@@ -152,6 +152,7 @@ void MapWindows::RunSlot(uint32_t slot, std::stop_token stop) {
                        .g_goid = window->binary->g_goid,
                        .g_stack_hi = window->binary->g_stack_hi};
     const std::shared_ptr<const MapBinary> binary = window->binary;
+    const uint64_t number = window->number;
     lock.unlock();
     absl::Status status = IsUnchanged(*binary)
                               ? parts_.prober->Open(slot, spec)
@@ -170,8 +171,8 @@ void MapWindows::RunSlot(uint32_t slot, std::stop_token stop) {
     window->closed = true;
     changed_.notify_all();
     Wake();
-    // The other thread takes it away.
-    if (!changed_.wait(lock, stop, [&] { return !window; })) return;
+    // The other thread takes it away, and may have put another one there by then.
+    if (!changed_.wait(lock, stop, [&] { return !window || window->number != number; })) return;
   }
 }
 
@@ -268,6 +269,11 @@ void MapWindows::Finish(OpenWindow window) {
   }
   const BootTime end = window.filled.value_or(window.ended);
   const BootTime length = LengthOf(window);
+  // What came while the probes were put in place or taken away is in no time that was measured.
+  if (!window.filled) {
+    std::erase_if(window.hits,
+                  [&window](const MapHit& hit) { return hit.time < window.opened || hit.time > window.ended; });
+  }
   parts_.on_window({.process = window.plan.process,
                     .binary = std::move(window.binary),
                     .reason = window.plan.reason,
@@ -305,6 +311,8 @@ absl::StatusOr<MapBinary> MapBinaryOf(const GoFacts& facts, const std::string& p
                    .functions = facts.map_functions};
   for (size_t i = 0; i < facts.map_functions.size(); ++i) {
     const MapFunction& function = facts.map_functions[i];
+    // Range and Clear of sync.Map have their registers in yet another order.
+    if (function.family == MapFunction::Family::kSyncMap && function.key == MapFunction::Key::kNone) continue;
     const auto place = PlaceProbe(function.code.code);
     // Single-stepped it would cost too much, and see goroutines twice whose stacks grow.
     if (!place.ok() || !place->emulated) continue;

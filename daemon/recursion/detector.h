@@ -82,9 +82,9 @@ class Detector {
   bool OnReading(const RecursionReading& reading);
   /// The functions of a reading that was `before` have got their names.
   void OnNames(const RecursionReading& before, const RecursionReading& named);
-  /// The OOM killer has chosen this process, or the one that has this thread.
   /// What the goroutine's levels ask a map for. Ignored where it is in no recursion that is known.
   void OnMap(const Process& process, uint64_t goroutine, const RecursionMap& map);
+  /// The OOM killer has chosen this process, or the one that has this thread.
   void OnOomKill(uint32_t tgid, uint32_t tid, BootTime time);
   void OnProcessEnd(const ProcessEnd& end);
   void OnTime(BootTime now, WallTime wall);
@@ -121,7 +121,7 @@ class Detector {
   };
   struct Story {
     RecursionEvent event;
-    std::string owner;                     // its container, else its user; empty: of an earlier life of profd
+    std::string owner;                     // its container, else its user
     std::optional<RecursionEvent> before;  // what it was, while a new occurrence is only observed
     bool provisional = false;              // its functions have no names yet
     bool begun = false;                    // it has had a stack in this life of profd, or in an earlier one
@@ -129,7 +129,7 @@ class Detector {
     RunKey shown{};                        // the run that the event is about
     size_t active_runs = 0;
     bool changed = false, transition = false, renamed = false;
-    BootTime emitted{};
+    BootTime emitted{}, passed{};  // told of; of another process, in passing
   };
 
   static ProcessKey KeyOf(const Process& process) { return {process.pid, process.start_time_ns, process.exec_id}; }
@@ -147,11 +147,12 @@ class Detector {
   std::optional<std::string> WhyShareOfMemory(const Run& run, const RecursionReading& reading) const;
   void Show(Run& run, const RecursionReading& reading, const Cycle& cycle);
   bool IsShown(const Story& story, const RunKey& key, const Run& run) const;
-  void TellInPassing(const Story& story, Run& run, const RecursionReading& reading, const Cycle& cycle);
+  void TellInPassing(Story& story, Run& run, const RecursionReading& reading, const Cycle& cycle);
   static void Describe(RecursionEvent& event, const Run& run, const RecursionReading& reading, const Cycle& cycle);
   /// `seen`: when its end was seen; nothing if it was not.
   void EndRun(const RunKey& key, RecursionState state, const std::string& why, WallTime wall,
               std::optional<WallTime> seen);
+  static void ShowDead(Story& story, const RunKey& key, const Run& run);
   void EndOfOneOfSeveral(Story& story, uint64_t number, const std::string& why, WallTime wall);
   RecursionGrade WorstGradeOf(uint64_t story) const;
   std::vector<RunKey> RunsOf(const ProcessKey& process) const;

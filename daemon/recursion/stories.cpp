@@ -240,7 +240,7 @@ void Detector::OnMap(const Process& process, uint64_t goroutine, const Recursion
 // The story shows its worst stack; of those of one grade that of the newest process, and of these the deepest.
 bool Detector::IsShown(const Story& story, const RunKey& key, const Run& run) const {
   const auto shown = runs_.find(story.shown);
-  if (shown == runs_.end() || shown->first == key) return true;
+  if (shown == runs_.end() || shown->first == key || shown->second.story != run.story) return true;
   const auto rank = [](const Run& one) { return std::tuple(one.grade, one.process.start_time_ns, one.last_bytes); };
   return rank(run) >= rank(shown->second);
 }
@@ -273,9 +273,23 @@ void Detector::Show(Run& run, const RecursionReading& reading, const Cycle& cycl
   if (run.grade == RecursionGrade::kProjected) event.reason = run.why;
 }
 
+// Whoever dies is the one that the story is about.
+void Detector::ShowDead(Story& story, const RunKey& key, const Run& run) {
+  RecursionEvent& event = story.event;
+  if (KeyOf(event.process) != KeyOf(run.process)) event.map.reset();
+  story.shown = key;
+  event.process = run.process;
+  event.tid = run.tid;
+  event.goroutine = std::get<1>(key);
+  event.stack_bytes = run.last_bytes;
+  event.stack_limit_bytes = run.limit_bytes;
+}
+
 // Another process does the same beside the one that the story shows: whoever watches is told, once for each grade.
-void Detector::TellInPassing(const Story& story, Run& run, const RecursionReading& reading, const Cycle& cycle) {
+void Detector::TellInPassing(Story& story, Run& run, const RecursionReading& reading, const Cycle& cycle) {
   if (reading.process.pid == story.event.process.pid || (run.told && run.grade <= *run.told)) return;
+  if (run.grade == RecursionGrade::kObserved && reading.time - story.passed < options_.emit_gap) return;
+  story.passed = reading.time;
   run.told = run.grade;
   RecursionEvent event = story.event;
   event.grade = run.grade;
@@ -285,6 +299,7 @@ void Detector::TellInPassing(const Story& story, Run& run, const RecursionReadin
 }
 
 void Detector::Describe(RecursionEvent& event, const Run& run, const RecursionReading& reading, const Cycle& cycle) {
+  if (KeyOf(event.process) != KeyOf(reading.process)) event.map.reset();
   event.process = reading.process;
   event.tid = reading.tid;
   event.goroutine = reading.goroutine;
@@ -318,6 +333,8 @@ void Detector::Restore(std::vector<RecursionEvent> events, const std::function<b
     by_identity_.emplace(event.identity, number);
     Story& story = stories_[number];
     story.event = std::move(event);
+    // Whose it was is not known: each is a party of its own, and none is the largest.
+    story.owner = story.event.process.container.id.empty() ? story.event.id : story.event.process.container.id;
     story.begun = true;
     story.restored = now;
     story.provisional = std::ranges::any_of(story.event.cycle, [](const CodeFrame& one) { return IsPlace(one.name); });

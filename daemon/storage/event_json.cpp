@@ -63,9 +63,13 @@ json ToJson(WallTime time) { return time.time_since_epoch().count(); }
 json ToJson(const CodeFrame& frame) {
   return {{"name", ToJson(frame.name)}, {"file", ToJson(frame.file)}, {"line", frame.line}};
 }
+// Not the key: whether it may be shown is a setting, and settings change.
 json ToJson(const RecursionMap& map) {
-  return {{"address", map.address},   {"type", ToJson(map.type)}, {"entries", map.entries},
-          {"key_hash", map.key_hash}, {"key", ToJson(map.key)},   {"same_key_hits", map.same_key_hits}};
+  return {{"address", map.address},
+          {"type", ToJson(map.type)},
+          {"entries", map.entries},
+          {"key_hash", map.key_hash},
+          {"same_key_hits", map.same_key_hits}};
 }
 json ToJson(const RecursionStep& step) { return {{"time_ns", ToJson(step.time)}, {"what", ToJson(step.what)}}; }
 json ToJson(const ContainerLabels& container) {
@@ -207,7 +211,6 @@ void ReadMap(Reader& from, std::optional<RecursionMap>& map) {
   from.Read("type", map->type);
   from.Read("entries", map->entries);
   from.Read("key_hash", map->key_hash);
-  from.Read("key", map->key);
   from.Read("same_key_hits", map->same_key_hits);
 }
 

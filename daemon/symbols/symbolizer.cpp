@@ -312,8 +312,8 @@ std::optional<Value> Symbolizer::Impl::Recall(Known<Value>& known, const Process
   const ObjectPosition key(object->id(), position);
   const auto find = [&]() -> std::optional<Value> {
     std::lock_guard lock(mutex_);
-    const Value* value = known.Find(key);
-    return value ? std::optional(*value) : std::nullopt;
+    const Value* value = known.Find(key);  // which may be that there is none
+    return value ? std::optional<Value>(std::in_place, *value) : std::optional<Value>();
   };
   if (auto value = find()) return value;
   const auto keep = [this, &known, object, process, address, ask, key] {

@@ -176,7 +176,7 @@ TEST_F(MapSitesTest, UseWhileAnotherWritesIsAHazard) {
 TEST_F(MapSitesTest, WritersAreCounted) {
   Add({Write(1), Write(2), Write(2)});
   EXPECT_THAT(sites.Sites().at(0).hazards, ElementsAre("written by 2 goroutines"));
-  Add({Write(3), Write(4), Write(5)});
+  Add({Write(3), Write(4), Write(5), Write(6)});
   EXPECT_THAT(sites.Sites().at(0).hazards, ElementsAre("written by 4 or more goroutines"));
 }
 

@@ -27,7 +27,8 @@ class FakeProber final : public MapProber {
     opened.push_back(spec.process);
     open_[slot] = spec.process;
     for (uint64_t i = 0; i < hits_a_window; ++i) {
-      ring_.push_back({.window = spec.number, .time = BootTime(1s), .caller = i, .last = i + 1 == spec.most_hits});
+      const BootTime soon = SystemClock().Boot() + 5ms;  // it is armed by then
+      ring_.push_back({.window = spec.number, .time = soon, .caller = i, .last = i + 1 == spec.most_hits});
       if (i + 1 == spec.most_hits) break;
     }
     const uint64_t one = 1;

@@ -352,5 +352,15 @@ TEST_F(Ends, WhatIsSaidToHaveCrashedIsTheProcessThatDid) {
   EXPECT_FALSE(Story().state == kCrashed && Story().process.pid == 2) << Story().reason;
 }
 
+TEST_F(Ends, OfTwoProcessesOfAStoryTheDeadOneIsNamed) {
+  RunAway(Goroutine(7, 2));  // newer, and as bad: it is shown
+  Grow(Goroutine(7, 1));
+  detector.OnOomKill(1, 0, now);
+  End(1, kKill);
+  EXPECT_EQ(State(), RecursionState::kOomKilled);
+  EXPECT_EQ(Story().process.pid, 1u);
+  EXPECT_EQ(Story().stack_bytes, 256 * kKiB);
+}
+
 }  // namespace
 }  // namespace profd
