@@ -198,6 +198,21 @@ TEST_F(SymbolizerTest, CachedLookupsDoNotWaitForASlowWorker) {
   slow.join();
 }
 
+TEST_F(SymbolizerTest, StackDeltasAndTypesAreAskedOnceAlsoWhereThereIsNone) {
+  const auto process = Process(7);
+  const auto file = Mapped(Write("app", "app"), "/app");
+  MapInto(7, Path("app"));
+  const ResolvedAddress even = In(file, 0x400010), odd = In(file, 0x400011);
+  for (int again = 0; again < 2; ++again) {
+    EXPECT_TRUE(symbolizer_.StackDelta(process, even).has_value());
+    EXPECT_FALSE(symbolizer_.StackDelta(process, odd).has_value());
+    EXPECT_EQ(symbolizer_.GoTypeName(process, even, 0x10), "map[int]10");
+    EXPECT_EQ(symbolizer_.GoTypeName(process, even, 0x11), "") << "it has none, and that is known";
+  }
+  EXPECT_EQ(analyzer_.stack_questions, 2);
+  EXPECT_EQ(analyzer_.type_questions, 2);
+}
+
 TEST_F(SymbolizerTest, GoFactsAreAskedOnceAndOnlyOfGoPrograms) {
   const auto process = Process(7);
   const auto file = Mapped(Write("app", "app"), "/app");
