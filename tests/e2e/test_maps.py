@@ -52,8 +52,8 @@ class Maps(DaemonCase):
                 sites = {site["caller"]: site for site in answer["sites"]}
                 total = sum(truth.values())
                 # Few windows, on a machine whose CPUs are all in use: no more than the order of magnitude is certain.
-                self.assertLess(total / 2.5, answer["accesses_per_second"])
-                self.assertLess(answer["accesses_per_second"], 2.5 * total)
+                self.assertLess(total / 4, answer["accesses_per_second"])
+                self.assertLess(answer["accesses_per_second"], 4 * total)
                 for name, (counted, operation, kind, entries) in FUNCTIONS.items():
                     # An old sync.Map is a map to the runtime.
                     if kind == "sync.Map" and toolchain < "go1.24":
@@ -66,9 +66,9 @@ class Maps(DaemonCase):
                         self.assertEqual(site["entries"], entries, name)
                     self.assertTrue(site["file"].endswith("mapload/main.go"), site)
                     share = truth[counted] / total
-                    # Three standard errors of a share, of as many hits as it is known from.
-                    error = 3 * (share * (1 - share) / answer["hits"]) ** 0.5
-                    self.assertAlmostEqual(site["share_percent"] / 100, share, delta=error + 0.01, msg=name)
+                    # Five standard errors of a share, of as many hits as it is known from: many are compared.
+                    error = 5 * (share * (1 - share) / answer["hits"]) ** 0.5
+                    self.assertAlmostEqual(site["share_percent"] / 100, share, delta=error + 0.02, msg=name)
 
     def test_a_stripped_program_is_no_different(self):
         program = self.use(go_target("mapload", mode="stripped"))
