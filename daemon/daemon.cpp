@@ -222,6 +222,10 @@ class Daemon::Impl {
                                           },
                                       .on_removed = [this](const std::string& id) { metrics_->OnRecursionRemoved(id); },
                                       .on_error = LogError,
+                                      .on_cost =
+                                          [this](const ProbeCost& cost) {
+                                            if (MapProbing* maps = maps_.load()) maps->OnGrowthCost(cost);
+                                          },
                                       .on_suspects =
                                           [this](const std::set<ProcessId>& suspects) {
                                             if (MapProbing* maps = maps_.load()) maps->SetSuspects(suspects);

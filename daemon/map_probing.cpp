@@ -90,10 +90,12 @@ void MapProbing::OnEnd(const ProcessId& process) {
 
 void MapProbing::OnSegment(const Segment& segment) {
   for (const ProcessUsage& usage : segment.usage) {
-    const Process& process = usage.process;
-    windows_->OnUsage({.tgid = process.pid, .exec_id = process.exec_id, .start_time_ns = process.start_time_ns},
-                      usage.cpu, usage.samples, usage.map_samples);
+    windows_->OnUsage(IdOf(usage.process), usage.cpu, usage.samples, usage.map_samples);
   }
+}
+
+void MapProbing::OnGrowthCost(const ProbeCost& cost) {
+  windows_->OnOtherCost(cost.process, PriceOfHits(cost.hits, probes_->trap_cost(), cost.program));
 }
 
 void MapProbing::SetEnabled(bool enabled) {
@@ -102,9 +104,10 @@ void MapProbing::SetEnabled(bool enabled) {
 }
 
 MapAnswer MapProbing::MapsOf(const Process& process) {
-  const ProcessId id{.tgid = process.pid, .exec_id = process.exec_id, .start_time_ns = process.start_time_ns};
+  const ProcessId id = IdOf(process);
   const bool known = windows_->Ask(id, kAsked);
   MapAnswer answer = stage_.MapsOf(id);
+  answer.cost = windows_->CostOf(id);
   if (!answer.sites.empty()) return answer;
   std::lock_guard lock(mutex_);
   if (const auto why = why_not_.find(id); why != why_not_.end()) {

@@ -37,6 +37,8 @@ class MapProbing {
   void OnEnd(const ProcessId& process);
   void OnSegment(const Segment& segment);
   void SetSuspects(const std::set<ProcessId>& suspects) { windows_->SetSuspects(suspects); }
+  /// What the growth probe has cost a process: map probes live on what it leaves of the budget.
+  void OnGrowthCost(const ProbeCost& cost);
   void SetEnabled(bool enabled);
 
   /// By what is known now; and asks for more, for some seconds from now on.

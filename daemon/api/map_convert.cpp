@@ -36,6 +36,7 @@ void ToProto(const ProcessMaps& maps, const Clock& clock, v1::ListMapSitesRespon
   for (const NamedMapSite& site : maps.answer.sites) ToProto(site, *out.add_sites());
   ToProto(maps.answer.rate, *out.mutable_rate());
   out.set_hits(maps.answer.hits);
+  ToProto(maps.answer.cost, *out.mutable_cost());
   out.set_why_not(maps.answer.why_not);
 }
 

@@ -10,11 +10,6 @@ using std::chrono::nanoseconds;
 constexpr int64_t kNanos = 1'000'000'000;
 constexpr int64_t kMaxSeconds = 9'000'000'000;  // as nanoseconds it fits into 64 bits
 
-void ToProto(nanoseconds length, google::protobuf::Duration& message) {
-  message.set_seconds(length.count() / kNanos);
-  message.set_nanos(static_cast<int32_t>(length.count() % kNanos));
-}
-
 template <typename Message>
 absl::StatusOr<nanoseconds> Nanoseconds(const Message& message, std::string_view what) {
   const int64_t seconds = message.seconds();
@@ -26,6 +21,11 @@ absl::StatusOr<nanoseconds> Nanoseconds(const Message& message, std::string_view
 }
 
 }  // namespace
+
+void ToProto(nanoseconds length, google::protobuf::Duration& message) {
+  message.set_seconds(length.count() / kNanos);
+  message.set_nanos(static_cast<int32_t>(length.count() % kNanos));
+}
 
 Selector FromProto(const v1::Selector& message) {
   return {.pid = message.pid(),

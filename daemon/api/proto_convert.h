@@ -12,6 +12,7 @@ Selector FromProto(const v1::Selector& message);
 absl::StatusOr<Window> FromProto(const v1::Window& message);
 
 void ToProto(WallTime time, google::protobuf::Timestamp& message);
+void ToProto(std::chrono::nanoseconds length, google::protobuf::Duration& message);
 void ToProto(const ContainerLabels& labels, v1::Container& message);
 void ToProto(const ProcessListEntry& entry, const Clock& clock, v1::ProcessInfo& message);
 void ToProto(const WindowData& window, v1::WindowInfo& message);

@@ -13,6 +13,7 @@
 
 #include "kernel/bpf_object.h"
 #include "kernel/calibration.h"
+#include "kernel/probe_links.h"
 #include "kernel/to_kernel.h"
 #include "map_probes.skel.h"
 #include "shared/map_abi.h"
@@ -24,11 +25,6 @@ static_assert(MapProber::kSlots == PROFD_MAP_WINDOWS);
 static_assert(static_cast<int>(MapFunction::Key::kNone) == PROFD_MAP_KEY_NONE);
 static_assert(static_cast<int>(MapFunction::Key::kString) == PROFD_MAP_KEY_STRING);
 static_assert(static_cast<int>(MapFunction::Key::kInterface) == PROFD_MAP_KEY_SYNC);
-
-struct LinkDestroyer {
-  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
-};
-using Link = std::unique_ptr<bpf_link, LinkDestroyer>;
 
 class BpfMapProbes final : public MapProbes {
  public:
@@ -121,31 +117,14 @@ class BpfMapProbes final : public MapProbes {
     return absl::OkStatus();
   }
 
-  // By descriptor: nobody parses the file, nor finds another by its name.
   absl::StatusOr<std::vector<Link>> Attach(uint32_t slot, const MapWindowSpec& spec) {
-    LibbpfLog log;
-    const std::string path = fmt::format("/proc/self/fd/{}", spec.fd);
     std::vector<unsigned long> offsets;
     std::vector<__u64> cookies;
     for (const MapProbeSite& site : spec.sites) {
       offsets.push_back(site.offset);
       cookies.push_back(PROFD_MAP_COOKIE(slot, site.function, static_cast<__u64>(site.key)));
     }
-    std::vector<Link> links;
-    if (multi_) {
-      LIBBPF_OPTS(bpf_uprobe_multi_opts, opts, .offsets = offsets.data(), .cookies = cookies.data(),
-                  .cnt = offsets.size());
-      const auto pid = static_cast<pid_t>(spec.process.tgid);
-      links.emplace_back(bpf_program__attach_uprobe_multi(Program(), pid, path.c_str(), nullptr, &opts));
-      if (!links.back()) return LibbpfError("attaching map probes", errno, log);
-      return links;
-    }
-    for (size_t i = 0; i < offsets.size(); ++i) {
-      LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = cookies[i]);
-      links.emplace_back(bpf_program__attach_uprobe_opts(Program(), -1, path.c_str(), offsets[i], &opts));
-      if (!links.back()) return LibbpfError("attaching a map probe", errno, log);
-    }
-    return links;
+    return AttachProbes(Program(), multi_, static_cast<pid_t>(spec.process.tgid), spec.fd, offsets, cookies);
   }
 
   SkeletonPtr<map_probes> skeleton_;

@@ -14,7 +14,7 @@ bool DecodeMapHit(const void* data, size_t size, std::vector<MapHit>& out);
 
 class MapProbes : public MapProber {
  public:
-  /// Errors as of Sampler::Create. FailedPrecondition: probes cannot be had for one process alone here.
+  /// Errors as of Sampler::Create. FailedPrecondition: the kernel takes the probes, and they are not hit.
   static absl::StatusOr<std::unique_ptr<MapProbes>> Create();
 
   virtual std::vector<ProgramStats> Stats() const = 0;

@@ -15,17 +15,13 @@
 #include "kernel/bpf_object.h"
 #include "kernel/calibration.h"
 #include "kernel/perf_event.h"
+#include "kernel/probe_links.h"
 #include "kernel/to_kernel.h"
 #include "shared/abi.h"
 #include "tripwires.skel.h"
 
 namespace profd {
 namespace {
-
-struct LinkDestroyer {
-  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
-};
-using Link = std::unique_ptr<bpf_link, LinkDestroyer>;
 
 uint64_t Cookie(uint32_t binary, profd_probe_site site) {
   return uint64_t{binary} << PROFD_PROBE_COOKIE_SITE_BITS | site;
@@ -179,25 +175,9 @@ class BpfTripwires final : public Tripwires {
     return total;
   }
 
-  // One link for all places, or one for each. By descriptor: nobody parses the file, nor finds another by its name.
   absl::StatusOr<std::vector<Link>> AttachAt(int fd, std::span<const unsigned long> offsets,
                                              std::span<const __u64> cookies) {
-    LibbpfLog log;
-    const std::string path = fmt::format("/proc/self/fd/{}", fd);
-    std::vector<Link> links;
-    if (multi_) {
-      LIBBPF_OPTS(bpf_uprobe_multi_opts, opts, .offsets = offsets.data(), .cookies = cookies.data(),
-                  .cnt = offsets.size());
-      links.emplace_back(bpf_program__attach_uprobe_multi(GoProbe(), -1, path.c_str(), nullptr, &opts));
-      if (!links.back()) return LibbpfError("attaching probes", errno, log);
-      return links;
-    }
-    for (size_t i = 0; i < offsets.size(); ++i) {
-      LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = cookies[i]);
-      links.emplace_back(bpf_program__attach_uprobe_opts(GoProbe(), -1, path.c_str(), offsets[i], &opts));
-      if (!links.back()) return LibbpfError("attaching a probe", errno, log);
-    }
-    return links;
+    return AttachProbes(GoProbe(), multi_, -1, fd, offsets, cookies);
   }
 
   absl::Status OpenTicks() {

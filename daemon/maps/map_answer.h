@@ -21,8 +21,9 @@ struct NamedMapSite {
 struct MapAnswer {
   std::vector<NamedMapSite> sites;  ///< most accesses first
   MapRate rate;
-  uint64_t hits = 0;    ///< that this is known from
-  std::string why_not;  ///< why nothing is known; empty: something is, or it uses no maps
+  uint64_t hits = 0;                ///< that this is known from
+  std::chrono::nanoseconds cost{};  ///< of the process's time, for all its windows
+  std::string why_not;              ///< why nothing is known; empty: something is, or it uses no maps
 };
 
 }  // namespace profd

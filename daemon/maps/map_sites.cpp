@@ -80,7 +80,6 @@ void MapSites::AddHit(const MapHit& hit, MapOperation operation) {
   }
   Site& site = sites_[key];
   site.hits += 1;
-  site.map = hit.map;
   site.entries = hit.entries;
   site.entries_known = !hit.unreadable && !hit.nil;
   // Whoever writes has done so before anyone may look: two use the map at once.
@@ -176,7 +175,6 @@ std::vector<MapSite> MapSites::Sites() const {
                 .operation = std::get<2>(key),
                 .share = all_hits_ > 0 ? site.hits / all_hits_ : 0,
                 .rate = RateOf(site.hits),
-                .map = site.map,
                 .entries = site.entries,
                 .entries_known = site.entries_known,
                 .hazards = HazardsOf(site)};

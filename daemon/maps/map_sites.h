@@ -44,7 +44,7 @@ struct MapSite {
   MapOperation operation = MapOperation::kRead;
   double share = 0;  ///< of the process's map accesses
   MapRate rate;
-  uint64_t map = 0, entries = 0;  ///< of the map that was seen last
+  uint64_t entries = 0;  ///< of the map that was seen last
   bool entries_known = false;
   double top_key_share = 0;  ///< of its accesses, that were for one key; 0: not known
   std::string top_key;       ///< its bytes, where text was wanted
@@ -61,14 +61,14 @@ struct MapEvidence {
   bool operator==(const MapEvidence&) const = default;
 };
 
-/// One process. Not thread safe. Bounded: 256 sites, of each eight keys and eight maps. What was seen a minute ago
+/// One process. Not thread safe. Bounded: 256 sites, of each eight keys. What was seen a minute ago
 /// counts a third.
 class MapSites {
  public:
   using OperationOf = std::array<MapOperation, 256>;  ///< by a hit's function number
 
   void Add(const MapWindowData& window, const OperationOf& operations);
-  /// Most accesses first. `now` as windows have it.
+  /// Most accesses first.
   std::vector<MapSite> Sites() const;
   /// All accesses together.
   MapRate Rate() const;
@@ -85,7 +85,7 @@ class MapSites {
   };
   struct Site {
     double hits = 0;
-    uint64_t map = 0, entries = 0;
+    uint64_t entries = 0;
     bool entries_known = false;
     std::vector<Key> keys;  // most frequent ones, as "space saving" keeps them
     double keyed_hits = 0;

@@ -52,7 +52,9 @@ void Merge(std::vector<NamedMapSite>& sites) {
       merged.push_back(std::move(one));
       continue;
     }
-    same->site.share += one.site.share;
+    const double share = same->site.share + one.site.share;
+    if (share > 0) same->site.top_key_share *= same->site.share / share;
+    same->site.share = share;
     same->site.rate.estimate += one.site.rate.estimate;
     same->site.rate.low += one.site.rate.low;
     same->site.rate.high += one.site.rate.high;
@@ -148,6 +150,7 @@ MapAnswer MapStage::MapsOf(const ProcessId& process) const {
       maps.sites.emplace_back().site = std::move(site);
     }
   }
+  const auto deadline = std::chrono::steady_clock::now() + kForAnswers;
   // The first address would be taken for a leaf: these are all return addresses.
   callers.insert(callers.begin(), 0);
   const auto resolved = parts_.resolver->ResolveNow(process, "", callers);
@@ -155,19 +158,11 @@ MapAnswer MapStage::MapsOf(const ProcessId& process) const {
   for (size_t i = 0; i < maps.sites.size(); ++i) {
     NameCaller(symbolized[2 * i + 1], maps.sites[i]);
     if (maps.sites[i].function.starts_with("runtime.mapaccess")) NameCaller(symbolized[2 * i + 2], maps.sites[i]);
-    maps.sites[i].map_type = TypeName(process, maps.sites[i].site.type, kForAnswers);
+    const auto left = std::chrono::ceil<Symbolizer::Patience>(deadline - std::chrono::steady_clock::now());
+    maps.sites[i].map_type = TypeName(process, maps.sites[i].site.type, std::max(left, Symbolizer::Patience(0)));
   }
   Merge(maps.sites);
   return maps;
-}
-
-std::map<ProcessId, MapRate> MapStage::Rates() const {
-  std::lock_guard lock(mutex_);
-  std::map<ProcessId, MapRate> rates;
-  for (const auto& [process, known] : known_) {
-    if (known.sites.hits() > 0) rates[process] = known.sites.Rate();
-  }
-  return rates;
 }
 
 }  // namespace profd

@@ -38,8 +38,6 @@ class MapStage {
 
   /// Asks workers for names, for up to half a second.
   MapAnswer MapsOf(const ProcessId& process) const;
-  /// Accesses a second of all that are known.
-  std::map<ProcessId, MapRate> Rates() const;
 
  private:
   struct Known {

@@ -78,8 +78,7 @@ absl::StatusOr<std::unique_ptr<RecursionStage>> RecursionStage::Start(const Recu
     }
   }
   const auto lives = [&parts](const Process& process) {
-    const ProcessId id{.tgid = process.pid, .exec_id = process.exec_id, .start_time_ns = process.start_time_ns};
-    return ReadCpuTime(*parts.proc_fs, id).has_value();  // of the process that began then
+    return ReadCpuTime(*parts.proc_fs, IdOf(process)).has_value();  // of the process that began then
   };
   stage->detector_.Restore(parts.outlet->loaded(), lives, parts.clock->Wall());
   stage->changed_ = true;
@@ -132,7 +131,10 @@ void RecursionStage::HandleReadings() {
   TripwireRecords records;
   parts_.tripwires->Read(records);
   for (const OomKill& kill : records.oom_kills) detector_.OnOomKill(kill.process.tgid, kill.tid, kill.time);
-  for (const ProbeCost& cost : records.costs) parts_.probes->OnCost(cost);
+  for (const ProbeCost& cost : records.costs) {
+    parts_.probes->OnCost(cost);
+    if (parts_.on_cost) parts_.on_cost(cost);
+  }
   auto exit = records.exits.begin();
   for (size_t i = 0; i <= records.readings.size(); ++i) {
     for (; exit != records.exits.end() && exit->after == i; ++exit) HandleEnd(exit->event);
@@ -272,8 +274,7 @@ void RecursionStage::HandleEnds() {
     maps.swap(maps_);
   }
   for (const auto& [process, goroutine, map] : maps) {
-    detector_.OnMap({.pid = process.tgid, .start_time_ns = process.start_time_ns, .exec_id = process.exec_id},
-                    goroutine, map);
+    detector_.OnMap(NamelessProcess(process), goroutine, map);
   }
   for (const ProcessEvent& event : ends) HandleEnd(event);
 }
@@ -285,9 +286,7 @@ void RecursionStage::HandleEnd(const ProcessEvent& event) {
     if (!looked_at_.contains(event.process.tgid)) return;
     if (event.kind == ProcessEvent::Kind::kExit) looked_at_.erase(event.process.tgid);
   }
-  ProcessEnd end{.process = {.pid = event.process.tgid,
-                             .start_time_ns = event.process.start_time_ns,
-                             .exec_id = event.process.exec_id},
+  ProcessEnd end{.process = NamelessProcess(event.process),
                  .time = event.time,
                  .wall = parts_.clock->ToWall(event.time),
                  .exit_code = event.exit_code};
@@ -324,7 +323,7 @@ void RecursionStage::ShowEvents() {
 void RecursionStage::FollowSuspects(BootTime now) {
   std::set<ProcessId> suspects;
   for (const Process& process : detector_.Suspects(now)) {
-    suspects.insert({.tgid = process.pid, .exec_id = process.exec_id, .start_time_ns = process.start_time_ns});
+    suspects.insert(IdOf(process));
   }
   if (suspects == suspects_) return;
   suspects_ = suspects;

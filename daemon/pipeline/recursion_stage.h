@@ -35,6 +35,7 @@ struct RecursionParts {
   std::function<void(const RecursionChange&)> on_change;  ///< from its thread, as on_removed
   std::function<void(const std::string&)> on_removed;     ///< the id of a story that is no more
   std::function<void(const absl::Status&)> on_error;
+  std::function<void(const ProbeCost&)> on_cost;                ///< of the growth probe, so far
   std::function<void(const std::set<ProcessId>&)> on_suspects;  ///< these, from now on; may be empty
 };
 

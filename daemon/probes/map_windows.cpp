@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "probes/place.h"
 #include "probes/price.h"
 
@@ -22,6 +23,20 @@ bool IsUnchanged(const MapBinary& binary) {
   return std::ranges::all_of(binary.functions, [&binary](const MapFunction& function) {
     return CheckCode(binary.fd.get(), function.code).ok();
   });
+}
+
+// Keys that a function gets as numbers are told as numbers, others if they are text: of the rest there is the hash.
+void SpellKeys(const MapBinary& binary, std::vector<MapHit>& hits) {
+  for (MapHit& hit : hits) {
+    const MapFunction::Key key = binary.functions.at(hit.function).key;
+    if (key == MapFunction::Key::kFast32 || key == MapFunction::Key::kFast64) {
+      uint64_t number = 0;
+      hit.key.copy(reinterpret_cast<char*>(&number), sizeof(number));
+      hit.key = std::to_string(number);
+    } else if (ToPrintable(hit.key) != hit.key) {
+      hit.key.clear();
+    }
+  }
 }
 
 }  // namespace
@@ -99,6 +114,7 @@ void MapWindows::SetSuspects(const std::set<ProcessId>& suspects) {
   const BootTime now = parts_.clock->Boot();
   std::map<ProcessId, BootTime> since;
   for (const ProcessId& process : suspects) {
+    if (!known_.contains(process)) continue;
     Refresh(process);
     const auto before = suspect_since_.find(process);
     since[process] = before == suspect_since_.end() ? now : before->second;
@@ -130,6 +146,18 @@ void MapWindows::SetEnabled(bool enabled) {
 
 bool MapWindows::AnyOpen() const {
   return std::ranges::any_of(windows_, [](const auto& window) { return window && !window->closed; });
+}
+
+void MapWindows::OnOtherCost(const ProcessId& process, std::chrono::nanoseconds total) {
+  std::lock_guard lock(mutex_);
+  scheduler_.OnOtherCost(process, total);
+}
+
+std::chrono::nanoseconds MapWindows::CostOf(const ProcessId& process) const {
+  std::lock_guard lock(mutex_);
+  const auto processes = scheduler_.List();
+  const auto found = std::ranges::find(processes, process, &ProcessWindows::process);
+  return found == processes.end() ? std::chrono::nanoseconds(0) : found->tally.cost;
 }
 
 NodeWindows MapWindows::Totals() const {
@@ -244,11 +272,15 @@ void MapWindows::FinishClosed() {
 }
 
 // Of a full window the time that its hits took; the first ones, while probes are put in place and caches are cold,
-// count as the others do.
+// count as the others do. Of another one its whole time, with that in which probes were put in place and taken away if
+// they were hit in it.
 BootTime MapWindows::LengthOf(const OpenWindow& window) {
   constexpr size_t kSettled = 4;  // a part of the hits
   const size_t count = window.hits.size(), first = count / kSettled;
-  if (!window.filled || count < 2 * kSettled) return std::max(window.ended - window.opened, BootTime{0});
+  if (!window.filled || count < 2 * kSettled) {
+    if (count == 0) return window.ended - window.opened;
+    return std::max(window.ended, window.hits.back().time) - std::min(window.opened, window.hits.front().time);
+  }
   const BootTime settled = window.hits.back().time - window.hits[first].time;
   return settled * static_cast<int64_t>(count) / static_cast<int64_t>(count - 1 - first);
 }
@@ -264,23 +296,19 @@ void MapWindows::Finish(OpenWindow window) {
                         parts_.clock->Boot());
   }
   if (!window.status.ok()) {
+    // It may have ended before it was added: nobody would say so again.
+    if (!parts_.cpu_time(window.plan.process)) OnEnd(window.plan.process);
     parts_.on_error(window.status);
     return;
   }
-  const BootTime end = window.filled.value_or(window.ended);
-  const BootTime length = LengthOf(window);
-  // What came while the probes were put in place or taken away is in no time that was measured.
-  if (!window.filled) {
-    std::erase_if(window.hits,
-                  [&window](const MapHit& hit) { return hit.time < window.opened || hit.time > window.ended; });
-  }
+  if (parts_.key_text) SpellKeys(*window.binary, window.hits);
+  const BootTime end = window.filled.value_or(window.ended), length = LengthOf(window);
   parts_.on_window({.process = window.plan.process,
                     .binary = std::move(window.binary),
                     .reason = window.plan.reason,
                     .end = end,
                     .length = length,
                     .hit_price = trap + count.program_of_told / std::max<int64_t>(1, std::ssize(window.hits)),
-                    .cost = cost,
                     .hits = std::move(window.hits)});
 }
 

@@ -37,9 +37,8 @@ struct MapWindow {
   std::shared_ptr<const MapBinary> binary;
   WindowReason reason = WindowReason::kRound;
   BootTime end{};
-  std::chrono::nanoseconds length{};  ///< until it was full, or over
-  std::chrono::nanoseconds hit_price{};
-  std::chrono::nanoseconds cost{};
+  std::chrono::nanoseconds length{};     ///< until it was full, or over
+  std::chrono::nanoseconds hit_price{};  ///< what each hit has delayed its thread
   std::vector<MapHit> hits;
 };
 
@@ -68,12 +67,15 @@ class MapWindows {
   void OnUsage(const ProcessId& process, std::chrono::nanoseconds cpu, uint64_t samples, uint64_t map_samples);
   /// Their windows come first, from now on.
   void SetSuspects(const std::set<ProcessId>& suspects);
-  /// Windows of it come soon, for so long.
-  /// False: it is not known.
+  /// Windows of it come soon, for so long. False: it is not known.
   bool Ask(const ProcessId& process, std::chrono::nanoseconds length);
   /// Off: returns when no trap is left.
   void SetEnabled(bool enabled);
+  /// What else profd has cost it, over its life: that much less is left for windows.
+  void OnOtherCost(const ProcessId& process, std::chrono::nanoseconds total);
   NodeWindows Totals() const;
+  /// What its windows have cost it.
+  std::chrono::nanoseconds CostOf(const ProcessId& process) const;
 
  private:
   struct OpenWindow {

@@ -135,7 +135,7 @@ const ProcessDetails& ProcessTable::Impl::Details(const ProcessId& id) {
   ProcessEntry* entry = Find(id);
   if (entry == nullptr) {
     unknown_ = {};
-    unknown_.process = {.pid = id.tgid, .start_time_ns = id.start_time_ns, .exec_id = id.exec_id};
+    unknown_.process = NamelessProcess(id);
     return unknown_;
   }
   Touch(*entry);

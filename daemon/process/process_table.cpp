@@ -49,7 +49,7 @@ ProcessEntry& ProcessTable::Impl::Add(const ProcessId& id, std::string_view comm
   auto owned = std::make_unique<ProcessEntry>();
   ProcessEntry* entry = owned.get();
   entry->id = id;
-  entry->details.process = {.pid = id.tgid, .start_time_ns = id.start_time_ns, .exec_id = id.exec_id};
+  entry->details.process = NamelessProcess(id);
   entry->details.process.command = Comm(comm);
   entries_.emplace(id, std::move(owned));
   entry->position = living_.insert(living_.end(), entry);

@@ -29,6 +29,14 @@ struct ProcessId {
   auto operator<=>(const ProcessId&) const = default;
 };
 
+inline ProcessId IdOf(const Process& process) {
+  return {.tgid = process.pid, .exec_id = process.exec_id, .start_time_ns = process.start_time_ns};
+}
+/// The process, without a name.
+inline Process NamelessProcess(const ProcessId& id) {
+  return {.pid = id.tgid, .start_time_ns = id.start_time_ns, .exec_id = id.exec_id, .command = {}, .container = {}};
+}
+
 struct ProcessIdHash {
   size_t operator()(const ProcessId& id) const {
     uint64_t hash = (id.start_time_ns ^ (uint64_t{id.tgid} << 32 | id.exec_id)) * 0x9E3779B97F4A7C15u;

@@ -243,7 +243,7 @@ void Detector::EndRun(const RunKey& key, RecursionState state, const std::string
   const auto found = runs_.find(key);
   const uint64_t number = found->second.story;
   Story& story = stories_.at(number);
-  if (state != RecursionState::kEnded && story.shown != key) ShowDead(story, key, found->second);
+  if (state != RecursionState::kEnded) ShowDead(story, key, found->second);
   runs_.erase(found);
   if (story.active_runs > 0) --story.active_runs;
   // A death is the process's, and so that of all its stacks.

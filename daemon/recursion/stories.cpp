@@ -276,7 +276,8 @@ void Detector::Show(Run& run, const RecursionReading& reading, const Cycle& cycl
 // Whoever dies is the one that the story is about.
 void Detector::ShowDead(Story& story, const RunKey& key, const Run& run) {
   RecursionEvent& event = story.event;
-  if (KeyOf(event.process) != KeyOf(run.process)) event.map.reset();
+  if (KeyOf(event.process) == KeyOf(run.process)) return;
+  event.map.reset();
   story.shown = key;
   event.process = run.process;
   event.tid = run.tid;

@@ -123,3 +123,27 @@ class Evidence(DaemonCase):
                 program.stop()
                 shown = self.daemon.profctl("recursion", "show", event["id"]).stdout
                 self.assertIn("map[string]interface {} at 0x", shown)
+
+
+class KeyText(DaemonCase):
+    flags = ("--map-key-text",)
+
+    def test_keys_are_shown_where_they_are_asked_for_and_not_kept(self):
+        program = self.use(go_target("runaway", "map", "--after", 2, "--throttle", 1000))
+        program.event("onset", seconds=30)
+
+        def story():
+            events = self.daemon.json("recursion", "list")["events"]
+            return [event for event in events if event["pid"] == program.pid and event["map"]]
+
+        found = eventually(story, 20)
+        self.assertTrue(found)
+        self.assertEqual(found[0]["map"]["key"], "parent")
+        program.stop()
+        for path in (self.daemon.home / "data").glob("events.db*"):
+            self.assertNotIn(b'"key":"parent"', path.read_bytes())
+        program = self.use(go_target("mapload"))
+        program.event("ready")
+        sites = eventually(lambda: self.daemon.json("maps", "--pid", program.pid)["sites"], 20)
+        keys = {site["caller"]: site["top_key"] for site in sites if site["top_key"]}
+        self.assertRegex(keys.get("main.(*world).readAny", "key-0"), r"^key-\d$")

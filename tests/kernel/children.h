@@ -7,7 +7,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
+
+#include "kernel/process_monitor.h"
 
 namespace profd {
 
@@ -42,5 +45,15 @@ class Child {
  private:
   pid_t pid_;
 };
+
+/// Of a process that lives; nothing in it: there is none.
+inline ProcessId IdOf(uint32_t pid) {
+  const auto monitor = ProcessMonitor::Create();
+  if (!monitor.ok()) return {};
+  const auto tasks = (*monitor)->ListTasks();
+  if (!tasks.ok()) return {};
+  const auto found = std::ranges::find_if(*tasks, [pid](const auto& task) { return task.process.tgid == pid; });
+  return found == tasks->end() ? ProcessId() : found->process;
+}
 
 }  // namespace profd

@@ -10,7 +10,6 @@
 
 #include "children.h"
 #include "kernel/calibration.h"
-#include "kernel/process_monitor.h"
 
 // Sets AX, BX, CX, DI and R14 from the five words that it gets, and calls profd's own function that begins as Go's do.
 asm(R"(
@@ -82,15 +81,6 @@ class MapProbesTest : public testing::Test {
     return {Address(memory_.map_type), Address(memory_.map), key, key_length, Address(memory_.g)};
   }
   static uint64_t Address(const auto& object) { return reinterpret_cast<uint64_t>(&object); }
-
-  static ProcessId IdOf(uint32_t pid) {
-    const auto monitor = ProcessMonitor::Create();
-    if (!monitor.ok()) return {};
-    const auto tasks = (*monitor)->ListTasks();
-    if (!tasks.ok()) return {};
-    const auto found = std::ranges::find_if(*tasks, [pid](const auto& task) { return task.process.tgid == pid; });
-    return found == tasks->end() ? ProcessId() : found->process;
-  }
 
   MapWindowSpec Spec(const ProcessId& process, MapFunction::Key key) {
     MapWindowSpec spec{.process = process, .number = 42, .fd = site_.file.get(), .most_hits = 20};

@@ -8,7 +8,6 @@
 
 #include "children.h"
 #include "kernel/calibration.h"
-#include "kernel/process_monitor.h"
 
 namespace profd {
 namespace {
@@ -63,15 +62,6 @@ class TripwiresTest : public testing::Test {
       std::this_thread::sleep_for(milliseconds(10));
     }
     return std::nullopt;
-  }
-
-  static ProcessId IdOf(uint32_t pid) {
-    const auto monitor = ProcessMonitor::Create();
-    if (!monitor.ok()) return {};
-    const auto tasks = (*monitor)->ListTasks();
-    if (!tasks.ok()) return {};
-    const auto found = std::ranges::find_if(*tasks, [pid](const auto& task) { return task.process.tgid == pid; });
-    return found == tasks->end() ? ProcessId() : found->process;
   }
 
   std::unique_ptr<Sampler> sampler_;

@@ -12,6 +12,7 @@
 #include "profctl/number_text.h"
 #include "profctl/table.h"
 #include "profctl/terminal.h"
+#include "profctl/time_text.h"
 
 namespace profd::profctl {
 namespace {
@@ -105,6 +106,7 @@ Json JsonOf(const v1::ListMapSitesResponse& response, const Sites& sites) {
           {"pid", response.process().pid()},
           {"command", response.process().command()},
           {"hits", response.hits()},
+          {"cost_ns", ToNanoseconds(response.cost()).count()},
           {"accesses_per_second", response.rate().per_second()},
           {"at_least", response.rate().at_least()},
           {"why_not", response.why_not().empty() ? Json(nullptr) : Json(response.why_not())},
@@ -118,8 +120,9 @@ void Print(const v1::ListMapSitesResponse& response, const Sites& sites, const O
                response.why_not().empty() ? "no access to a Go map was seen in 5 s" : response.why_not());
     return;
   }
-  PrintLines({fmt::format("{}: {} map accesses/s, known from {}", process, RateText(response.rate()),
-                          FormatCount(response.hits(), "probe hit"))},
+  PrintLines({fmt::format("{}: {} map accesses/s, known from {}, which took {} of its time", process,
+                          RateText(response.rate()), FormatCount(response.hits(), "probe hit"),
+                          FormatDuration(ToNanoseconds(response.cost())))},
              false);
   PrintLines(TableOf(sites, options.wide()).Render(), UseColor(options.color));
 }

@@ -28,7 +28,12 @@ class FakeProber final : public MapProber {
     open_[slot] = spec.process;
     for (uint64_t i = 0; i < hits_a_window; ++i) {
       const BootTime soon = SystemClock().Boot() + 5ms;  // it is armed by then
-      ring_.push_back({.window = spec.number, .time = soon, .caller = i, .last = i + 1 == spec.most_hits});
+      ring_.push_back({.window = spec.number,
+                       .time = soon,
+                       .function = static_cast<uint8_t>(i % 2),
+                       .caller = i,
+                       .key = i < keys.size() ? keys[i] : "",
+                       .last = i + 1 == spec.most_hits});
       if (i + 1 == spec.most_hits) break;
     }
     const uint64_t one = 1;
@@ -58,6 +63,7 @@ class FakeProber final : public MapProber {
   std::atomic<uint64_t> hits_a_window = 0;
   std::atomic<bool> fails = false;
   std::vector<ProcessId> opened;
+  std::vector<std::string> keys;  // of the first hits
 
  private:
   mutable std::mutex mutex_;
@@ -73,19 +79,21 @@ class MapWindowsTest : public ::testing::Test {
     binary->path = "/bin/shop";
     binary->fd.Reset(memfd_create("code", MFD_CLOEXEC));
     EXPECT_EQ(write(binary->fd.get(), "0123456789abcdef", 16), 16);
-    MapFunction function;
-    function.code = {.offset = 4, .code = "4567"};
-    binary->functions = {function};
+    MapFunction function, of_numbers;
+    function.code = of_numbers.code = {.offset = 4, .code = "4567"};
+    of_numbers.key = MapFunction::Key::kFast64;
+    binary->functions = {function, of_numbers};
     binary->sites = {{.offset = 4}};
     binary_ = binary;
   }
-  void Start(bool enabled = true) {
+  void Start(bool enabled = true, bool key_text = false) {
     windows_ = std::make_unique<MapWindows>(
         MapWindowsParts{.prober = &prober_,
                         .cpu_time = [](const ProcessId&) { return std::optional(std::chrono::nanoseconds(1h)); },
                         .clock = &clock_,
                         .options = {.length = 50ms},
                         .cpus = 2,
+                        .key_text = key_text,
                         .on_window =
                             [this](MapWindow window) {
                               std::lock_guard lock(mutex_);
@@ -123,14 +131,16 @@ TEST_F(MapWindowsTest, ASuspectsWindowComesAtOnceWithItsHits) {
   Start();
   windows_->SetSuspects({kProcess});
   ASSERT_TRUE(Eventually([this] { return done() > 0; }));
-  windows_.reset();
+  windows_->Stop();
   const MapWindow& window = done_.front();
   EXPECT_EQ(window.process, kProcess);
   EXPECT_EQ(window.reason, WindowReason::kSuspect);
   EXPECT_THAT(window.hits, SizeIs(30));
   EXPECT_EQ(window.binary, binary_);
   EXPECT_GE(window.length, 50ms) << "it was not full";
-  EXPECT_EQ(window.cost, 90us) << "traps and program, and half as much again";
+  EXPECT_EQ(windows_->Totals().tally.worst, 90us) << "traps and program, and half as much again";
+  EXPECT_EQ(windows_->CostOf(kProcess), windows_->Totals().tally.cost);
+  EXPECT_EQ(windows_->CostOf(kOther), 0us);
   EXPECT_EQ(window.hit_price, 2us) << "what it was delayed by";
   EXPECT_EQ(prober_.open(), 0u);
 }
@@ -145,6 +155,20 @@ TEST_F(MapWindowsTest, AFullWindowEndsEarly) {
   windows_.reset();
   EXPECT_THAT(done_.front().hits, SizeIs(200));
   EXPECT_EQ(windows_, nullptr);
+}
+
+TEST_F(MapWindowsTest, KeysAreToldAsTextOrAsNumbersOrNotAtAll) {
+  prober_.hits_a_window = 4;
+  prober_.keys = {"apples", std::string("\x2a\0\0\0\0\0\0\0", 8), std::string("\5\0\0\0", 4)};
+  Start(true, true);
+  windows_->Ask(kProcess, 10s);
+  ASSERT_TRUE(Eventually([this] { return done() > 0; }));
+  windows_->Stop();
+  const std::vector<MapHit>& hits = done_.front().hits;
+  ASSERT_THAT(hits, SizeIs(4));
+  EXPECT_EQ(hits[0].key, "apples");
+  EXPECT_EQ(hits[1].key, "42");
+  EXPECT_EQ(hits[2].key, "") << "no text: its hash has to do";
 }
 
 TEST_F(MapWindowsTest, NobodyIsProbedUnasked) {

@@ -59,20 +59,22 @@ class Node {
   std::mt19937_64 random_{1};
 };
 
-TEST(WindowFairness, AThousandEqualsAreTreatedAlike) {
-  Node node(64);
-  for (uint32_t pid = 1; pid <= 1000; ++pid) node.Add(pid, 0.06, 0.2);
+/// Fewest and most windows that a thousand processes have in half an hour, each with as much CPU time.
+std::pair<uint64_t, uint64_t> RangeOfEquals(unsigned cpus, double cpu_of_each) {
+  Node node(cpus);
+  for (uint32_t pid = 1; pid <= 1000; ++pid) node.Add(pid, cpu_of_each, 0.2);
   node.Run(30min);
-  const auto [fewest, most] = node.Range(1, 1000);
+  return node.Range(1, 1000);
+}
+
+TEST(WindowFairness, AThousandEqualsAreTreatedAlike) {
+  const auto [fewest, most] = RangeOfEquals(64, 0.06);
   EXPECT_GE(fewest, 40u);
   EXPECT_LE(most, fewest + 2);
 }
 
 TEST(WindowFairness, AThousandEqualsOnTwoCpusAreTreatedAlike) {
-  Node node(2);
-  for (uint32_t pid = 1; pid <= 1000; ++pid) node.Add(pid, 0.002, 0.2);
-  node.Run(30min);
-  const auto [fewest, most] = node.Range(1, 1000);
+  const auto [fewest, most] = RangeOfEquals(2, 0.002);
   EXPECT_GE(fewest, 10u);
   EXPECT_LE(most, 2 * fewest) << "their windows do not cost the same";
 }

@@ -362,5 +362,16 @@ TEST_F(Ends, OfTwoProcessesOfAStoryTheDeadOneIsNamed) {
   EXPECT_EQ(Story().stack_bytes, 256 * kKiB);
 }
 
+TEST_F(Ends, OfTheStacksOfADeadProcessTheWorstIsShown) {
+  RunAway(Goroutine(7));
+  Grow(Goroutine(8));
+  Grow(Goroutine(6));
+  detector.OnOomKill(1, 0, now);
+  End(1, kKill);
+  EXPECT_EQ(State(), RecursionState::kOomKilled);
+  EXPECT_EQ(Story().goroutine, 7u);
+  EXPECT_EQ(Story().stack_bytes, 256 * kMiB);
+}
+
 }  // namespace
 }  // namespace profd
