@@ -50,7 +50,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1);
+  __uint(max_entries, PROFD_MAP_PROGRAMS);
   __type(key, __u32);
   __type(value, struct profd_program_stats);
 } program_stats SEC(".maps");
@@ -221,12 +221,11 @@ static __always_inline void send_hit(struct profd_map_window* window, struct pt_
   bpf_ringbuf_submit(hit, last ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
-static __always_inline int on_map_probe(struct pt_regs* ctx) {
+static __always_inline void on_hit(struct pt_regs* ctx, __u64 cookie, __u32 program) {
   __u64 began_ns = bpf_ktime_get_ns();
-  __u64 cookie = bpf_get_attach_cookie(ctx);
   __u32 slot = cookie >> 16 & (PROFD_MAP_WINDOWS - 1);
   struct profd_map_window* window = bpf_map_lookup_elem(&map_windows, &slot);
-  if (!window) return 0;
+  if (!window) return;
   struct profd_process_id id;
   current_process_id(bpf_get_current_task_btf(), &id);
   bool sent = false;
@@ -241,15 +240,27 @@ static __always_inline int on_map_probe(struct pt_regs* ctx) {
   __u64 took_ns = bpf_ktime_get_ns() - began_ns;
   __sync_fetch_and_add(&window->program_ns, took_ns);
   if (sent) __sync_fetch_and_add(&window->sent_ns, took_ns);
-  __u32 zero = 0;
-  struct profd_program_stats* stats = bpf_map_lookup_elem(&program_stats, &zero);
+  struct profd_program_stats* stats = bpf_map_lookup_elem(&program_stats, &program);
   if (stats) add_run(stats, began_ns, sent);
-  return 0;
 }
 
 // The same for kernels with and without probes of many places in one link; user space loads one of them.
 SEC("uprobe.multi")
-int map_probe_multi(struct pt_regs* ctx) { return on_map_probe(ctx); }
+int map_probe_multi(struct pt_regs* ctx) {
+  on_hit(ctx, bpf_get_attach_cookie(ctx), PROFD_MAP_PROBE);
+  return 0;
+}
 
 SEC("uprobe")
-int map_probe(struct pt_regs* ctx) { return on_map_probe(ctx); }
+int map_probe(struct pt_regs* ctx) {
+  on_hit(ctx, bpf_get_attach_cookie(ctx), PROFD_MAP_PROBE);
+  return 0;
+}
+
+// A breakpoint of the CPU, in one thread. It goes away by itself when it has been hit often enough; what returns 0 does
+// not count.
+SEC("perf_event")
+int map_breakpoint(struct bpf_perf_event_data* ctx) {
+  on_hit((struct pt_regs*)&ctx->regs, bpf_get_attach_cookie(ctx), PROFD_MAP_BREAKPOINT);
+  return 1;
+}

@@ -226,6 +226,15 @@ class Daemon::Impl {
                                           [this](const ProbeCost& cost) {
                                             if (MapProbing* maps = maps_.load()) maps->OnGrowthCost(cost);
                                           },
+                                      .on_thread =
+                                          [this](const ProcessId& process, uint64_t goroutine, uint32_t tid) {
+                                            if (MapProbing* maps = maps_.load())
+                                              maps->OnThread(process, goroutine, tid);
+                                          },
+                                      .on_recursion =
+                                          [this](const StackReading& reading, const Resolver::Addresses& stack) {
+                                            if (MapProbing* maps = maps_.load()) maps->OnRecursion(reading, stack);
+                                          },
                                       .on_suspects =
                                           [this](const std::set<ProcessId>& suspects) {
                                             if (MapProbing* maps = maps_.load()) maps->SetSuspects(suspects);

@@ -15,9 +15,11 @@ constexpr std::chrono::seconds kAsked{10};
 // What the program takes of a hit, besides the trap: measured 0.5 to 1 us. The windows' own measures are charged.
 constexpr std::chrono::nanoseconds kProgramPrice{1000};
 
-WindowOptions OptionsOf(const Config& config, std::chrono::nanoseconds trap_cost) {
+WindowOptions OptionsOf(const Config& config, std::chrono::nanoseconds trap_cost,
+                        std::optional<std::chrono::nanoseconds> breakpoint_cost) {
   WindowOptions options;
   options.hit_price = PriceOfHits(1, trap_cost, kProgramPrice);
+  if (breakpoint_cost) options.exact_hit_price = PriceOfBreakpoints(1, *breakpoint_cost, kProgramPrice);
   options.process_share = config.map_probe_budget / 100;
   options.standing_share = std::min(options.standing_share, options.process_share);
   return options;
@@ -37,7 +39,7 @@ MapProbing::MapProbing(const Config& config, MapProbingParts parts, std::unique_
       MapWindowsParts{.prober = probes_.get(),
                       .cpu_time = [this](const ProcessId& process) { return ReadCpuTime(*parts_.proc_fs, process); },
                       .clock = parts_.clock,
-                      .options = OptionsOf(config, probes_->trap_cost()),
+                      .options = OptionsOf(config, probes_->trap_cost(), probes_->breakpoint_cost()),
                       .cpus = std::thread::hardware_concurrency(),
                       .key_text = config.map_key_text,
                       .on_window = [this](const MapWindow& window) { stage_.OnWindow(window); },
@@ -92,6 +94,19 @@ void MapProbing::OnSegment(const Segment& segment) {
   for (const ProcessUsage& usage : segment.usage) {
     windows_->OnUsage(IdOf(usage.process), usage.cpu, usage.samples, usage.map_samples);
   }
+}
+
+void MapProbing::OnRecursion(const StackReading& reading, const Resolver::Addresses& stack) {
+  RecursingThread thread{.tid = reading.tid, .goroutine = reading.goroutine};
+  for (const Fold& fold : reading.stack.folds) {
+    for (size_t i = fold.first; i < std::min<size_t>(fold.first + fold.length, stack.addresses.size()); ++i) {
+      const ResolvedAddress& address = stack.addresses[i];
+      if (!address.file || address.file != stack.executable) continue;
+      thread.load_bias = address.address - address.FileOffset();
+      thread.cycle.push_back(address.FileOffset());
+    }
+  }
+  if (!thread.cycle.empty()) windows_->OnRecursion(reading.process, std::move(thread));
 }
 
 void MapProbing::OnGrowthCost(const ProbeCost& cost) {

@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "kernel/map_probes.h"
+#include "kernel/tripwires.h"
 #include "pipeline/go_program.h"
 #include "pipeline/map_stage.h"
 #include "probes/map_windows.h"
@@ -37,6 +38,12 @@ class MapProbing {
   void OnEnd(const ProcessId& process);
   void OnSegment(const Segment& segment);
   void SetSuspects(const std::set<ProcessId>& suspects) { windows_->SetSuspects(suspects); }
+  /// On which thread a goroutine of a suspect is.
+  void OnThread(const ProcessId& process, uint64_t goroutine, uint32_t tid) {
+    windows_->OnThread(process, goroutine, tid);
+  }
+  /// A stack that recurses, of that thread.
+  void OnRecursion(const StackReading& reading, const Resolver::Addresses& stack);
   /// What the growth probe has cost a process: map probes live on what it leaves of the budget.
   void OnGrowthCost(const ProbeCost& cost);
   void SetEnabled(bool enabled);

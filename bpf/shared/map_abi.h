@@ -7,6 +7,9 @@
 #define PROFD_MAP_WINDOWS 8     // open at a time; a power of two
 #define PROFD_MAP_KEY_BYTES 64  // of a key that are hashed, or kept
 
+// Keys of the programs' statistics.
+enum profd_map_program { PROFD_MAP_PROBE, PROFD_MAP_BREAKPOINT, PROFD_MAP_PROGRAMS };
+
 // What a probed function's registers hold.
 enum profd_map_registers {
   PROFD_MAP_KEY_NONE = 0,     // AX map type, BX map: clear, iteration

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0)
 // Irregular recursion has no period to leap along. Its depth is estimated from the density of frames on a few random
-// pages of the stack (standard error 1.3 % where half of the frames are three times as large as the others), its root is
-// looked for from the top downwards.
+// pages of the stack (standard error 1.3 % where half of the frames are three times as large as the others), its root
+// is looked for from the top downwards.
 #pragma once
 
 #include "fold.h"

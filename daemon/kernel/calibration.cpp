@@ -36,7 +36,8 @@ absl::StatusOr<CalibrationSite> FindCalibrationSite() {
   for (const MapEvent& map : ParseExecutableMaps(maps, kMostMappings)) {
     if (address < map.start || address - map.start >= map.length) continue;
     CalibrationSite site{.file = UniqueFd(open("/proc/self/exe", O_RDONLY | O_CLOEXEC)),
-                         .offset = address - map.start + map.file_offset};
+                         .offset = address - map.start + map.file_offset,
+                         .address = address};
     if (!site.file) return Error(absl::StatusCode::kInternal, "opening profd's own binary: {}", ErrnoText(errno));
     return site;
   }

@@ -2,7 +2,9 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/perf_event.h>
 #include <linux/types.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -13,6 +15,7 @@
 
 #include "kernel/bpf_object.h"
 #include "kernel/calibration.h"
+#include "kernel/perf_event.h"
 #include "kernel/probe_links.h"
 #include "kernel/to_kernel.h"
 #include "map_probes.skel.h"
@@ -35,7 +38,9 @@ class BpfMapProbes final : public MapProbes {
     LibbpfLog log;
     ring_ = ring_buffer__new(bpf_map__fd(skeleton_->maps.map_hits), OnRecord, this, nullptr);
     if (!ring_) return LibbpfError("mapping the ring of map hits", errno, log);
-    return Calibrate();
+    RETURN_IF_ERROR(Calibrate());
+    CalibrateBreakpoints();
+    return absl::OkStatus();
   }
 
   absl::Status Open(uint32_t slot, const MapWindowSpec& spec) override {
@@ -50,14 +55,17 @@ class BpfMapProbes final : public MapProbes {
             bpf_map__update_elem(skeleton_->maps.map_windows, &slot, sizeof(slot), &window, sizeof(window), BPF_ANY)) {
       return Error(absl::StatusCode::kInternal, "a window's place in the kernel: {}", ErrnoText(error));
     }
-    auto links = Attach(slot, spec);
-    if (!links.ok()) return links.status();
-    links_.at(slot) = *std::move(links);
+    if (spec.thread != 0) {
+      ASSIGN_OR_RETURN(breakpoints_.at(slot), SetBreakpoints(slot, spec));
+    } else {
+      ASSIGN_OR_RETURN(links_.at(slot), Attach(slot, spec));
+    }
     return absl::OkStatus();
   }
 
   MapWindowCount Close(uint32_t slot) override {
     links_.at(slot).clear();
+    breakpoints_.at(slot).clear();
     profd_map_window window{};
     bpf_map__lookup_elem(skeleton_->maps.map_windows, &slot, sizeof(slot), &window, sizeof(window), 0);
     return {.hits = window.hits,
@@ -76,8 +84,13 @@ class BpfMapProbes final : public MapProbes {
 
   std::chrono::nanoseconds trap_cost() const override { return trap_cost_; }
 
+  std::optional<std::chrono::nanoseconds> breakpoint_cost() const override { return breakpoint_cost_; }
+
   std::vector<ProgramStats> Stats() const override {
-    return {ToProgramStats(Program(), ReadPerCpu<profd_program_stats>(skeleton_->maps.program_stats, 0))};
+    const auto stats = [this](const bpf_program* program, __u32 key) {
+      return ToProgramStats(program, ReadPerCpu<profd_program_stats>(skeleton_->maps.program_stats, key));
+    };
+    return {stats(Program(), PROFD_MAP_PROBE), stats(skeleton_->progs.map_breakpoint, PROFD_MAP_BREAKPOINT)};
   }
 
   uint64_t lost_hits() const override {
@@ -117,6 +130,45 @@ class BpfMapProbes final : public MapProbes {
     return absl::OkStatus();
   }
 
+  // Machines without them do without.
+  void CalibrateBreakpoints() {
+    const auto site = FindCalibrationSite();
+    if (!site.ok()) return;
+    MapWindowSpec spec{.process = {.tgid = static_cast<uint32_t>(getpid())}, .most_hits = kCalibrationHits};
+    spec.sites = {{.offset = site->offset}};
+    spec.thread = static_cast<uint32_t>(gettid());
+    spec.load_bias = site->address - site->offset;
+    if (!Open(0, spec).ok()) return;
+    const std::chrono::nanoseconds took = RunCalibration();
+    const MapWindowCount count = Close(0);
+    const uint64_t hits = count.hits + count.other_hits;
+    if (hits < kCalibrationHits) return;
+    if (auto event = OpenIdleThreadEvent(); event.ok()) keeps_warm_ = *std::move(event);
+    breakpoint_cost_ = std::max(took - count.program / static_cast<int64_t>(hits), std::chrono::nanoseconds(0));
+  }
+
+  // Limited before it is enabled, or the first hits would have no end.
+  absl::StatusOr<std::vector<UniqueFd>> SetBreakpoints(uint32_t slot, const MapWindowSpec& spec) {
+    std::vector<UniqueFd> events, all;
+    for (const MapProbeSite& site : std::span(spec.sites).first(std::min(spec.sites.size(), kBreakpoints))) {
+      ASSIGN_OR_RETURN(UniqueFd event, OpenBreakpoint(static_cast<pid_t>(spec.thread), site.offset + spec.load_bias));
+      LIBBPF_OPTS(bpf_link_create_opts, opts,
+                  .perf_event = {.bpf_cookie = PROFD_MAP_COOKIE(slot, site.function, static_cast<__u64>(site.key))});
+      UniqueFd link(
+          bpf_link_create(bpf_program__fd(skeleton_->progs.map_breakpoint), event.get(), BPF_PERF_EVENT, &opts));
+      if (!link) return Error(absl::StatusCode::kInternal, "the program of a breakpoint: {}", ErrnoText(errno));
+      all.push_back(std::move(link));
+      events.push_back(std::move(event));
+    }
+    for (UniqueFd& event : events) {
+      if (ioctl(event.get(), PERF_EVENT_IOC_REFRESH, spec.most_hits)) {
+        return Error(absl::StatusCode::kInternal, "enabling a breakpoint: {}", ErrnoText(errno));
+      }
+      all.push_back(std::move(event));
+    }
+    return all;
+  }
+
   absl::StatusOr<std::vector<Link>> Attach(uint32_t slot, const MapWindowSpec& spec) {
     std::vector<unsigned long> offsets;
     std::vector<__u64> cookies;
@@ -132,7 +184,10 @@ class BpfMapProbes final : public MapProbes {
   ring_buffer* ring_ = nullptr;
   std::vector<MapHit>* out_ = nullptr;  // while it reads
   std::array<std::vector<Link>, kSlots> links_;
+  std::array<std::vector<UniqueFd>, kSlots> breakpoints_;  // and their programs' links
   std::chrono::nanoseconds trap_cost_{};
+  std::optional<std::chrono::nanoseconds> breakpoint_cost_;
+  UniqueFd keeps_warm_;
 };
 
 absl::StatusOr<std::unique_ptr<BpfMapProbes>> Load(bool multi) {

@@ -1,5 +1,6 @@
 #include "kernel/perf_event.h"
 
+#include <linux/hw_breakpoint.h>
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -27,6 +28,15 @@ absl::StatusOr<UniqueFd> OpenPerfEvent(perf_event_attr& attr, int cpu, std::stri
   return Error(denied ? absl::StatusCode::kPermissionDenied : absl::StatusCode::kFailedPrecondition,
                "perf_event_open({}) on CPU {}: {}{}", what, cpu, ErrnoText(error),
                denied ? " (needs CAP_PERFMON)" : "");
+}
+
+absl::StatusOr<UniqueFd> OpenThreadEvent(perf_event_attr& attr, pid_t tid, std::string_view what) {
+  attr.size = sizeof(attr);
+  UniqueFd fd(static_cast<int>(syscall(SYS_perf_event_open, &attr, tid, -1, -1, PERF_FLAG_FD_CLOEXEC)));
+  if (fd) return fd;
+  const int error = errno;
+  return Error(error == ENOSPC ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kFailedPrecondition,
+               "perf_event_open({}) of thread {}: {}", what, tid, ErrnoText(error));
 }
 
 // A record may wrap around the ring's end.
@@ -116,6 +126,26 @@ absl::StatusOr<UniqueFd> OpenTick(int cpu, uint64_t period_ns, bool hardware_cyc
     attr.sample_period = period_ns;
   }
   return OpenPerfEvent(attr, cpu, hardware_cycles ? "cpu-cycles" : "cpu-clock");
+}
+
+absl::StatusOr<UniqueFd> OpenIdleThreadEvent() {
+  perf_event_attr attr{};
+  attr.type = PERF_TYPE_SOFTWARE;
+  attr.config = PERF_COUNT_SW_DUMMY;
+  attr.disabled = 1;
+  return OpenThreadEvent(attr, 0, "dummy");
+}
+
+absl::StatusOr<UniqueFd> OpenBreakpoint(pid_t tid, uint64_t address) {
+  perf_event_attr attr{};
+  attr.type = PERF_TYPE_BREAKPOINT;
+  attr.bp_type = HW_BREAKPOINT_X;
+  attr.bp_addr = address;
+  attr.bp_len = sizeof(long);
+  attr.sample_period = 1;
+  attr.exclude_kernel = 1;
+  attr.disabled = 1;
+  return OpenThreadEvent(attr, tid, "breakpoint");
 }
 
 absl::StatusOr<MappingRing> MappingRing::Open(int cpu) {

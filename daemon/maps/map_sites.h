@@ -109,6 +109,6 @@ class MapSites {
 /// Of a window's hits, what this goroutine does: at least `kLeastSameKey` times one line asks one map for one key, each
 /// time with more stack in use.
 std::optional<MapEvidence> FindMapEvidence(const std::vector<MapHit>& hits, uint64_t goroutine);
-inline constexpr uint64_t kLeastSameKey = 8;
+inline constexpr uint64_t kLeastSameKey = 4;
 
 }  // namespace profd

@@ -90,7 +90,7 @@ void MapStage::OnEnd(const ProcessId& process) {
 }
 
 void MapStage::OnWindow(const MapWindow& window) {
-  {
+  if (!window.one_thread) {
     std::lock_guard lock(mutex_);
     const auto known = known_.find(window.process);
     if (known == known_.end()) return;

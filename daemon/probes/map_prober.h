@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,6 +31,10 @@ struct MapWindowSpec {
   bool swiss = false;      ///< the layout of maps from Go 1.24 on
   bool key_text = false;   ///< whether hits have the key itself
   uint32_t g_goid = 0, g_stack_hi = 0;
+  /// 0: all threads, by probes. Else this one alone, by breakpoints of the CPU in the first kBreakpoints sites: each
+  /// ends by itself with its hit number `most_hits`, and the process's memory is not touched.
+  uint32_t thread = 0;
+  uint64_t load_bias = 0;  ///< with `thread`: where the process has the file's text, address minus offset
 };
 
 /// One call of a map function.
@@ -65,6 +70,7 @@ struct MapWindowCount {
 class MapProber {
  public:
   static constexpr uint32_t kSlots = 8;
+  static constexpr size_t kBreakpoints = 4;  ///< that a thread has; debuggers take some too
 
   virtual ~MapProber() = default;
   /// Arms the sites in the process until Close(). The slot, below kSlots, is free. On failure nothing stays.
@@ -77,6 +83,8 @@ class MapProber {
   virtual void Read(std::vector<MapHit>& out) = 0;
   /// What each hit costs the process besides the program; measured at the start.
   virtual std::chrono::nanoseconds trap_cost() const = 0;
+  /// The same of a breakpoint of the CPU. Nothing: there are none to be had.
+  virtual std::optional<std::chrono::nanoseconds> breakpoint_cost() const = 0;
 };
 
 }  // namespace profd

@@ -7,7 +7,6 @@
 #include <algorithm>
 
 #include "base/utf8.h"
-#include "probes/place.h"
 #include "probes/price.h"
 
 namespace profd {
@@ -16,14 +15,8 @@ namespace {
 constexpr std::chrono::milliseconds kLongestWait{1000};
 // Who has just become a suspect earns its first window with each millisecond that it runs: its CPU time is read that
 // often, for so long.
-constexpr std::chrono::milliseconds kFreshWait{4};
+constexpr std::chrono::milliseconds kFreshWait{2};
 constexpr std::chrono::seconds kFresh{1};
-
-bool IsUnchanged(const MapBinary& binary) {
-  return std::ranges::all_of(binary.functions, [&binary](const MapFunction& function) {
-    return CheckCode(binary.fd.get(), function.code).ok();
-  });
-}
 
 // Keys that a function gets as numbers are told as numbers, others if they are text: of the rest there is the hash.
 void SpellKeys(const MapBinary& binary, std::vector<MapHit>& hits) {
@@ -124,6 +117,23 @@ void MapWindows::SetSuspects(const std::set<ProcessId>& suspects) {
   if (!suspects.empty()) Wake();
 }
 
+void MapWindows::OnRecursion(const ProcessId& process, RecursingThread thread) {
+  std::lock_guard lock(mutex_);
+  if (const auto known = known_.find(process); known != known_.end()) known->second.recursion = std::move(thread);
+}
+
+void MapWindows::OnThread(const ProcessId& process, uint64_t goroutine, uint32_t tid) {
+  std::lock_guard lock(mutex_);
+  const auto known = known_.find(process);
+  if (known == known_.end() || !known->second.recursion || known->second.recursion->goroutine != goroutine) return;
+  if (std::exchange(known->second.recursion->tid, tid) == tid) return;
+  for (auto& window : windows_) {
+    if (!window || window->plan.process != process || !window->thread) continue;
+    window->moved = window->thread->goroutine == goroutine && window->thread->tid != tid;
+    if (window->moved) changed_.notify_all();
+  }
+}
+
 bool MapWindows::Ask(const ProcessId& process, std::chrono::nanoseconds length) {
   std::lock_guard lock(mutex_);
   Refresh(process);
@@ -165,30 +175,46 @@ NodeWindows MapWindows::Totals() const {
   return scheduler_.node();
 }
 
+absl::Status MapWindows::Open(uint32_t slot, const OpenWindow& window) const {
+  const MapBinary& binary = *window.binary;
+  if (!IsUnchanged(binary)) {
+    return Error(absl::StatusCode::kFailedPrecondition, "{}: its code has changed", binary.path);
+  }
+  MapWindowSpec spec{.process = window.plan.process,
+                     .number = window.number,
+                     .fd = binary.fd.get(),
+                     .most_hits = static_cast<uint32_t>(window.plan.most_hits),
+                     .swiss = binary.swiss,
+                     .key_text = parts_.key_text,
+                     .g_goid = binary.g_goid,
+                     .g_stack_hi = binary.g_stack_hi};
+  if (window.thread) {
+    spec.thread = window.thread->tid;
+    spec.load_bias = window.thread->load_bias;
+    spec.sites = SitesOfRecursion(binary, *window.thread, window.number);
+  } else {
+    spec.sites = binary.sites;
+  }
+  return parts_.prober->Open(slot, spec);
+}
+
 void MapWindows::RunSlot(uint32_t slot, std::stop_token stop) {
   std::unique_lock lock(mutex_);
   auto& window = windows_[slot];
   while (true) {
     if (!changed_.wait(lock, stop, [&] { return window && !window->closed; })) return;
-    MapWindowSpec spec{.process = window->plan.process,
-                       .number = window->number,
-                       .fd = window->binary->fd.get(),
-                       .sites = window->binary->sites,
-                       .most_hits = static_cast<uint32_t>(window->plan.most_hits),
-                       .swiss = window->binary->swiss,
-                       .key_text = parts_.key_text,
-                       .g_goid = window->binary->g_goid,
-                       .g_stack_hi = window->binary->g_stack_hi};
-    const std::shared_ptr<const MapBinary> binary = window->binary;
-    const uint64_t number = window->number;
+    OpenWindow opening = *window;
     lock.unlock();
-    absl::Status status = IsUnchanged(*binary)
-                              ? parts_.prober->Open(slot, spec)
-                              : Error(absl::StatusCode::kFailedPrecondition, "{}: its code has changed", binary->path);
+    absl::Status status = Open(slot, opening);
+    if (!status.ok() && opening.thread) {  // it has ended, or a debugger has all its breakpoints
+      opening.thread.reset();
+      status = Open(slot, opening);
+    }
     lock.lock();
+    window->thread = opening.thread;
     window->opened = parts_.clock->Boot();
     if (status.ok()) {
-      changed_.wait_for(lock, window->plan.longest, [&] { return window->full || window->closing; });
+      changed_.wait_for(lock, window->plan.longest, [&] { return window->full || window->moved || window->closing; });
       window->ended = parts_.clock->Boot();
       lock.unlock();
       const MapWindowCount count = parts_.prober->Close(slot);
@@ -200,7 +226,7 @@ void MapWindows::RunSlot(uint32_t slot, std::stop_token stop) {
     changed_.notify_all();
     Wake();
     // The other thread takes it away, and may have put another one there by then.
-    if (!changed_.wait(lock, stop, [&] { return !window || window->number != number; })) return;
+    if (!changed_.wait(lock, stop, [&] { return !window || window->number != opening.number; })) return;
   }
 }
 
@@ -287,12 +313,17 @@ BootTime MapWindows::LengthOf(const OpenWindow& window) {
 
 void MapWindows::Finish(OpenWindow window) {
   const MapWindowCount& count = window.count;
-  const auto trap = parts_.prober->trap_cost();
+  const auto trap = window.thread ? *parts_.prober->breakpoint_cost() : parts_.prober->trap_cost();
   const uint64_t all = count.hits + count.other_hits;
-  const auto cost = PriceOfHits(all, trap, count.program);
+  const auto cost =
+      window.thread ? PriceOfBreakpoints(all, trap, count.program) : PriceOfHits(all, trap, count.program);
   {
     std::lock_guard lock(mutex_);
-    scheduler_.OnClosed({.process = window.plan.process, .attached = window.status.ok(), .hits = all, .cost = cost},
+    scheduler_.OnClosed({.process = window.plan.process,
+                         .attached = window.status.ok(),
+                         .hits = all,
+                         .cost = cost,
+                         .missed = window.moved && !window.full},
                         parts_.clock->Boot());
   }
   if (!window.status.ok()) {
@@ -306,6 +337,7 @@ void MapWindows::Finish(OpenWindow window) {
   parts_.on_window({.process = window.plan.process,
                     .binary = std::move(window.binary),
                     .reason = window.plan.reason,
+                    .one_thread = window.thread.has_value(),
                     .end = end,
                     .length = length,
                     .hit_price = trap + count.program_of_told / std::max<int64_t>(1, std::ssize(window.hits)),
@@ -325,31 +357,11 @@ void MapWindows::OpenNew() {
   }
   for (const WindowPlan& plan : scheduler_.Open(parts_.clock->Boot())) {
     const auto free = std::ranges::find_if(windows_, [](const auto& window) { return !window; });
-    *free = OpenWindow{.plan = plan, .binary = known_.at(plan.process).binary, .number = next_number_++};
+    const Known& known = known_.at(plan.process);
+    *free = OpenWindow{.plan = plan, .binary = known.binary, .number = next_number_++};
+    if (plan.reason == WindowReason::kSuspect && parts_.prober->breakpoint_cost()) (*free)->thread = known.recursion;
   }
   changed_.notify_all();
-}
-
-absl::StatusOr<MapBinary> MapBinaryOf(const GoFacts& facts, const std::string& path, UniqueFd fd) {
-  MapBinary binary{.path = path,
-                   .fd = std::move(fd),
-                   .swiss = facts.swiss_maps,
-                   .g_goid = facts.g_goid,
-                   .g_stack_hi = facts.g_stack_hi,
-                   .functions = facts.map_functions};
-  for (size_t i = 0; i < facts.map_functions.size(); ++i) {
-    const MapFunction& function = facts.map_functions[i];
-    // Range and Clear of sync.Map have their registers in yet another order.
-    if (function.family == MapFunction::Family::kSyncMap && function.key == MapFunction::Key::kNone) continue;
-    const auto place = PlaceProbe(function.code.code);
-    // Single-stepped it would cost too much, and see goroutines twice whose stacks grow.
-    if (!place.ok() || !place->emulated) continue;
-    binary.sites.push_back(
-        {.offset = function.code.offset + place->distance, .function = static_cast<uint8_t>(i), .key = function.key});
-  }
-  if (binary.sites.empty())
-    return Error(absl::StatusCode::kFailedPrecondition, "it has no map function that can be probed");
-  return binary;
 }
 
 }  // namespace profd

@@ -16,26 +16,18 @@
 #include "base/clock.h"
 #include "base/unique_fd.h"
 #include "probes/go_probes.h"
+#include "probes/map_binary.h"
 #include "probes/map_prober.h"
 #include "probes/window_scheduler.h"
 
 namespace profd {
-
-/// A binary whose map functions can be probed. Shared by its processes.
-struct MapBinary {
-  std::string path;
-  UniqueFd fd;
-  bool swiss = false;  ///< the layout of maps from Go 1.24 on
-  uint32_t g_goid = 0, g_stack_hi = 0;
-  std::vector<MapFunction> functions;  ///< a hit's function is an index in these
-  std::vector<MapProbeSite> sites;
-};
 
 /// A window that is over.
 struct MapWindow {
   ProcessId process;
   std::shared_ptr<const MapBinary> binary;
   WindowReason reason = WindowReason::kRound;
+  bool one_thread = false;  ///< and four functions at most: it says nothing about the process as a whole
   BootTime end{};
   std::chrono::nanoseconds length{};     ///< until it was full, or over
   std::chrono::nanoseconds hit_price{};  ///< what each hit has delayed its thread
@@ -67,6 +59,10 @@ class MapWindows {
   void OnUsage(const ProcessId& process, std::chrono::nanoseconds cpu, uint64_t samples, uint64_t map_samples);
   /// Their windows come first, from now on.
   void SetSuspects(const std::set<ProcessId>& suspects);
+  /// Where its next window will be, if it becomes a suspect.
+  void OnRecursion(const ProcessId& process, RecursingThread thread);
+  /// The goroutine that recurses is on that thread now.
+  void OnThread(const ProcessId& process, uint64_t goroutine, uint32_t tid);
   /// Windows of it come soon, for so long. False: it is not known.
   bool Ask(const ProcessId& process, std::chrono::nanoseconds length);
   /// Off: returns when no trap is left.
@@ -81,8 +77,9 @@ class MapWindows {
   struct OpenWindow {
     WindowPlan plan;
     std::shared_ptr<const MapBinary> binary;
+    std::optional<RecursingThread> thread;  // by breakpoints in this one
     uint64_t number = 0;
-    bool full = false, closing = false, closed = false, complete = false;
+    bool full = false, moved = false, closing = false, closed = false, complete = false;
     BootTime opened{}, ended{};
     std::optional<BootTime> filled;
     absl::Status status;
@@ -92,6 +89,7 @@ class MapWindows {
   void Refresh(const ProcessId& process);
   void Run(std::stop_token stop);
   void RunSlot(uint32_t slot, std::stop_token stop);
+  absl::Status Open(uint32_t slot, const OpenWindow& window) const;
   void ReadHits();
   void FinishClosed();
   void OpenNew();
@@ -112,6 +110,7 @@ class MapWindows {
     std::shared_ptr<const MapBinary> binary;
     std::chrono::nanoseconds cpu{};  // over its life, as far as was told
     double map_share = 0;
+    std::optional<RecursingThread> recursion;
   };
   std::map<ProcessId, Known> known_;
   std::map<ProcessId, BootTime> suspect_since_;
@@ -121,8 +120,5 @@ class MapWindows {
   std::vector<std::jthread> openers_;
   std::jthread thread_;
 };
-
-/// Where the binary's map functions are probed. FailedPrecondition: nowhere, and why.
-absl::StatusOr<MapBinary> MapBinaryOf(const GoFacts& facts, const std::string& path, UniqueFd fd);
 
 }  // namespace profd

@@ -14,4 +14,10 @@ inline std::chrono::nanoseconds PriceOfHits(uint64_t hits, std::chrono::nanoseco
   return (trap * static_cast<int64_t>(hits) + program) * 3 / 2;
 }
 
+/// The same of breakpoints of the CPU, whose traps take ten times as long and touch no more.
+inline std::chrono::nanoseconds PriceOfBreakpoints(uint64_t hits, std::chrono::nanoseconds trap,
+                                                   std::chrono::nanoseconds program) {
+  return trap * static_cast<int64_t>(hits) + program * 3 / 2;
+}
+
 }  // namespace profd

@@ -113,17 +113,28 @@ bool WindowScheduler::Ask(const ProcessId& process, BootTime until) {
   return true;
 }
 
+bool WindowScheduler::IsExact(WindowReason reason) const {
+  return reason == WindowReason::kSuspect && options_.exact_hit_price > nanoseconds(0);
+}
+
+uint64_t WindowScheduler::MostHits(WindowReason reason) const {
+  return IsExact(reason) ? options_.exact_hits : options_.hits;
+}
+
 // Of 64 numbers the 99th percentile is the greatest.
-nanoseconds WindowScheduler::Expected(uint64_t hits) const {
+nanoseconds WindowScheduler::Expected(uint64_t hits, WindowReason reason) const {
+  if (IsExact(reason)) return options_.exact_hit_price * hits;
   return options_.hit_price * (hits + std::ranges::max(overruns_));
 }
 
 // A suspect may be young and poor, and its first hits say most.
 uint64_t WindowScheduler::HitsFor(const Entry& entry, WindowReason reason) const {
   if (reason != WindowReason::kSuspect) return options_.hits;
-  const auto hits = entry.life.left() / options_.hit_price - static_cast<int64_t>(std::ranges::max(overruns_));
-  return static_cast<uint64_t>(
-      std::clamp(hits, static_cast<int64_t>(options_.least_hits), static_cast<int64_t>(options_.hits)));
+  const nanoseconds left = entry.life.left();
+  const int64_t hits = IsExact(reason) ? left / options_.exact_hit_price
+                                       : left / options_.hit_price - static_cast<int64_t>(std::ranges::max(overruns_));
+  const uint64_t least = IsExact(reason) ? options_.least_exact_hits : options_.least_hits;
+  return static_cast<uint64_t>(std::clamp(hits, static_cast<int64_t>(least), static_cast<int64_t>(MostHits(reason))));
 }
 
 const Allowance& WindowScheduler::PartOf(WindowReason reason) const {
@@ -152,7 +163,7 @@ bool WindowScheduler::HasSlot(WindowReason reason) const {
 }
 
 bool WindowScheduler::IsCovered(const Entry& entry, WindowReason reason) const {
-  const nanoseconds cost = Expected(HitsFor(entry, reason));
+  const nanoseconds cost = Expected(HitsFor(entry, reason), reason);
   return entry.life.Covers(cost) && (reason != WindowReason::kRound || entry.standing.Covers(cost));
 }
 
@@ -214,7 +225,7 @@ std::vector<WindowPlan> WindowScheduler::Open(BootTime now) {
 
 void WindowScheduler::OpenUrgent(WindowReason reason, BootTime now, std::vector<WindowPlan>& plans) {
   for (const auto& [due, process] : Urgent(reason)) {
-    if (due > now || !HasSlot(reason) || !PartOf(reason).Covers(Expected(options_.hits))) return;
+    if (due > now || !HasSlot(reason) || !PartOf(reason).Covers(Expected(MostHits(reason), reason))) return;
     plans.push_back(Begin(process, entries_.at(process), reason));
   }
 }
@@ -222,7 +233,7 @@ void WindowScheduler::OpenUrgent(WindowReason reason, BootTime now, std::vector<
 void WindowScheduler::OpenRound(BootTime now, std::vector<WindowPlan>& plans) {
   constexpr auto kReason = WindowReason::kRound;
   while (!queue_.empty() && queue_.begin()->first <= now && HasSlot(kReason) &&
-         PartOf(kReason).Covers(Expected(options_.hits))) {
+         PartOf(kReason).Covers(Expected(options_.hits, kReason))) {
     const ProcessId process = queue_.begin()->second;
     Entry& entry = entries_.at(process);
     if (IsCovered(entry, kReason)) {
@@ -235,7 +246,7 @@ void WindowScheduler::OpenRound(BootTime now, std::vector<WindowPlan>& plans) {
 
 WindowPlan WindowScheduler::Begin(const ProcessId& process, Entry& entry, WindowReason reason) {
   const uint64_t hits = HitsFor(entry, reason);
-  const nanoseconds held = Expected(hits);
+  const nanoseconds held = Expected(hits, reason);
   PartOf(reason).Hold(held);
   open_.emplace(process, OpenWindow{.reason = reason, .held = held});
   entry.at_once = false;
@@ -255,10 +266,11 @@ void WindowScheduler::OnClosed(const WindowOutcome& outcome, BootTime now) {
   PartOf(reason).Release(held);
   PartOf(reason).Spend(outcome.cost);
   Count(outcome, reason, tally_);
-  Learn(outcome);
+  if (!IsExact(reason)) Learn(outcome);
   Entry* const entry = Find(outcome.process);
   if (entry == nullptr) return;
   entry->life.Spend(outcome.cost);
+  entry->at_once = outcome.missed;
   if (reason == WindowReason::kRound) entry->standing.Spend(outcome.cost);
   Count(outcome, reason, entry->tally);
   entry->closed = now;
@@ -276,7 +288,7 @@ void WindowScheduler::Learn(const WindowOutcome& outcome) {
 std::optional<BootTime> WindowScheduler::NextDue(BootTime now) const {
   std::optional<BootTime> next;
   const auto consider = [&](WindowReason reason, BootTime due) {
-    const auto wait = PartOf(reason).TimeUntil(Expected(options_.hits));
+    const auto wait = PartOf(reason).TimeUntil(Expected(MostHits(reason), reason));
     if (!wait || !HasSlot(reason)) return;
     BootTime at = std::max(now, due);
     if (*wait > nanoseconds(0)) at = std::max(at, earned_until_.value_or(now) + *wait);

@@ -38,13 +38,18 @@ struct WindowOutcome {
   bool attached = false;
   uint64_t hits = 0;                ///< with those after its end
   std::chrono::nanoseconds cost{};  ///< measured, of the process's time: the traps, and what their program took
+  bool missed = false;              ///< a suspect's, and it was in the wrong thread: the next one need not wait
 };
 
 /// The reasons stand beside the numbers.
 struct WindowOptions {
   std::chrono::nanoseconds hit_price{3000};  ///< trap and program, of the process's time; calibrated when profd starts
   uint64_t hits = 200;                       ///< tell maps, keys and callers apart, and cost 0.6 ms
-  uint64_t least_hits = 24;  ///< of a suspect that cannot pay more yet: enough to see the same key each time
+  /// The same of suspects, if their windows end by themselves with the last hit. 0: they are as the others are.
+  std::chrono::nanoseconds exact_hit_price{0};
+  uint64_t exact_hits = 48;       ///< of such a window: a breakpoint costs ten times what a probe does
+  uint64_t least_hits = 24;       ///< of a suspect that cannot pay more yet: enough to see the same key each time
+  uint64_t least_exact_hits = 8;  ///< two lookups a level, and four levels
   std::chrono::nanoseconds length = std::chrono::milliseconds(10);  ///< fewer hits in that: maps are not its burden
   std::chrono::nanoseconds suspect_length = std::chrono::milliseconds(
       200);  ///< the same of a suspect's: while the runtime moves a large stack, the program asks no map
@@ -142,7 +147,9 @@ class WindowScheduler {
   using Due = std::pair<BootTime, ProcessId>;
 
   Entry* Find(const ProcessId& process);
-  std::chrono::nanoseconds Expected(uint64_t hits) const;
+  bool IsExact(WindowReason reason) const;
+  uint64_t MostHits(WindowReason reason) const;
+  std::chrono::nanoseconds Expected(uint64_t hits, WindowReason reason) const;
   uint64_t HitsFor(const Entry& entry, WindowReason reason) const;
   std::chrono::nanoseconds DepthOf(double share) const;
   const Allowance& PartOf(WindowReason reason) const;

@@ -156,14 +156,17 @@ class GoRunaway(WatchCase):
         self.assertIn("CRASHED", shown)
 
     def test_fifty_at_once_in_a_memory_cgroup(self):
-        binary = build_go("runaway")
-        with memory_cgroup(1 << 30) as procs:
-            if procs is None:
-                self.skipTest("no memory cgroup can be made here")
-            join = f"echo $$ > {procs}; exec {binary} fifty --after {AFTER}"
-            _, _, died, events = self.run_to_death(["sh", "-c", join])
-        self.told_before(events, died, "projected")
-        self.assertLessEqual(len({event["id"] for _, event in events}), 2, "one story, and one while it had no names")
+        for toolchain in TOOLCHAINS:
+            binary = build_go("runaway", toolchain)
+            for run in range(RUNS if SOAK else 1):
+                with self.subTest(toolchain=toolchain, run=run), memory_cgroup(1 << 30) as procs:
+                    if procs is None:
+                        self.skipTest("no memory cgroup can be made here")
+                    join = f"echo $$ > {procs}; exec {binary} fifty --after {AFTER}"
+                    _, _, died, events = self.run_to_death(["sh", "-c", join])
+                    self.told_before(events, died, "projected")
+                    self.assertLessEqual(len({event["id"] for _, event in events}), 2,
+                                         "one story, and one while it had no names")
 
     def test_ten_thousand_goroutines_are_one_story(self):
         binary = build_go("runaway")

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 #include "children.h"
@@ -109,6 +110,15 @@ class MapProbesTest : public testing::Test {
     while (true) profd_test_call(registers.data());
   }
 
+  /// That calls: not its first one.
+  static uint32_t ThreadOf(const Child& child) {
+    for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(child.pid()) + "/task")) {
+      const auto tid = static_cast<uint32_t>(std::stoul(task.path().filename()));
+      if (tid != child.pid()) return tid;
+    }
+    return 0;
+  }
+
   std::unique_ptr<MapProbes> probes_;
   CalibrationSite site_;
   Memory memory_;
@@ -159,6 +169,36 @@ TEST_F(MapProbesTest, AFullWindowWakesWhoeverReads) {
   ASSERT_TRUE(probes_->Open(0, Spec(IdOf(child.pid()), MapFunction::Key::kFast64)).ok());
   EXPECT_EQ(poll(&waiting, 1, 2000), 1);
   probes_->Close(0);
+}
+
+TEST_F(MapProbesTest, ABreakpointIsOfOneThreadAndEndsByItself) {
+  ASSERT_TRUE(probes_->breakpoint_cost()) << "this machine has no breakpoints of the CPU";
+  EXPECT_GT(*probes_->breakpoint_cost(), std::chrono::nanoseconds(100));
+  const Child child([registers = Registers(7)] { CallWithoutEnd(registers); }, 1 << 20);
+  MapWindowSpec spec = Spec(IdOf(child.pid()), MapFunction::Key::kFast64);
+  std::this_thread::sleep_for(milliseconds(20));  // until it runs
+  spec.thread = ThreadOf(child);
+  spec.load_bias = site_.address - site_.offset;
+  const absl::Status opened = probes_->Open(3, spec);
+  ASSERT_TRUE(opened.ok()) << opened;
+  std::this_thread::sleep_for(milliseconds(100));
+  const MapWindowCount count = probes_->Close(3);
+  EXPECT_EQ(count.hits, spec.most_hits) << "not one more";
+  EXPECT_EQ(count.other_hits, 0u);
+  std::vector<MapHit> hits;
+  probes_->Read(hits);
+  ASSERT_EQ(hits.size(), spec.most_hits);
+  EXPECT_EQ(hits.front().caller, reinterpret_cast<uint64_t>(profd_test_caller));
+  EXPECT_EQ(hits.front().map, Address(memory_.map));
+  EXPECT_EQ(hits.front().tid, spec.thread);
+  EXPECT_EQ(hits.front().goroutine, 17u);
+  EXPECT_TRUE(hits.back().last);
+}
+
+TEST_F(MapProbesTest, AThreadThatIsGoneHasNoBreakpoints) {
+  MapWindowSpec spec = Spec({.tgid = 0x3fffff}, MapFunction::Key::kFast64);
+  spec.thread = 0x3fffff;
+  EXPECT_FALSE(probes_->Open(3, spec).ok());
 }
 
 TEST_F(MapProbesTest, AnotherProcessOfTheBinaryIsNotTold) {

@@ -24,7 +24,9 @@ class FakeProber final : public MapProber {
   absl::Status Open(uint32_t slot, const MapWindowSpec& spec) override {
     std::lock_guard lock(mutex_);
     if (fails) return Error(absl::StatusCode::kInternal, "no room");
+    if (spec.thread != 0 && no_breakpoints_left) return Error(absl::StatusCode::kResourceExhausted, "all taken");
     opened.push_back(spec.process);
+    specs.push_back(spec);
     open_[slot] = spec.process;
     for (uint64_t i = 0; i < hits_a_window; ++i) {
       const BootTime soon = SystemClock().Boot() + 5ms;  // it is armed by then
@@ -55,6 +57,7 @@ class FakeProber final : public MapProber {
     ring_.clear();
   }
   std::chrono::nanoseconds trap_cost() const override { return 1us; }
+  std::optional<std::chrono::nanoseconds> breakpoint_cost() const override { return breakpoint; }
   size_t open() const {
     std::lock_guard lock(mutex_);
     return open_.size();
@@ -63,6 +66,9 @@ class FakeProber final : public MapProber {
   std::atomic<uint64_t> hits_a_window = 0;
   std::atomic<bool> fails = false;
   std::vector<ProcessId> opened;
+  std::vector<MapWindowSpec> specs;
+  std::optional<std::chrono::nanoseconds> breakpoint;
+  bool no_breakpoints_left = false;
   std::vector<std::string> keys;  // of the first hits
 
  private:
@@ -143,6 +149,51 @@ TEST_F(MapWindowsTest, ASuspectsWindowComesAtOnceWithItsHits) {
   EXPECT_EQ(windows_->CostOf(kOther), 0us);
   EXPECT_EQ(window.hit_price, 2us) << "what it was delayed by";
   EXPECT_EQ(prober_.open(), 0u);
+}
+
+TEST_F(MapWindowsTest, ASuspectsWindowIsOfTheThreadThatRecurses) {
+  prober_.breakpoint = 10us;
+  prober_.hits_a_window = 10;
+  Start();
+  windows_->OnRecursion(kProcess, {.tid = 77, .load_bias = 0x1000, .cycle = {8}});
+  windows_->SetSuspects({kProcess});
+  ASSERT_TRUE(Eventually([this] { return done() > 0; }));
+  windows_->Stop();
+  EXPECT_EQ(prober_.specs.front().thread, 77u);
+  EXPECT_EQ(prober_.specs.front().load_bias, 0x1000u);
+  EXPECT_TRUE(done_.front().one_thread);
+  EXPECT_EQ(done_.front().hit_price, 11us);
+  EXPECT_EQ(windows_->Totals().tally.worst, 115us) << "ten breakpoints, and half as much again of their program";
+}
+
+TEST_F(MapWindowsTest, AWindowFollowsAGoroutineToAnotherThread) {
+  prober_.breakpoint = 10us;
+  Start();
+  windows_->OnRecursion(kProcess, {.tid = 77, .goroutine = 5});
+  windows_->SetSuspects({kProcess});
+  ASSERT_TRUE(Eventually([this] { return prober_.open() > 0; }));
+  windows_->OnThread(kProcess, 6, 79);
+  windows_->OnThread(kOther, 5, 79);
+  windows_->OnThread(kProcess, 5, 78);
+  ASSERT_TRUE(Eventually([this] { return done() > 1; }));
+  windows_->Stop();
+  EXPECT_EQ(prober_.specs.at(0).thread, 77u);
+  EXPECT_EQ(prober_.specs.at(1).thread, 78u);
+  EXPECT_LT(done_.front().length, 200ms) << "it did not wait for its end";
+}
+
+TEST_F(MapWindowsTest, WithoutBreakpointsASuspectsWindowIsOfAllThreads) {
+  prober_.breakpoint = 10us;
+  prober_.no_breakpoints_left = true;
+  prober_.hits_a_window = 10;
+  Start();
+  windows_->OnRecursion(kProcess, {.tid = 77, .load_bias = 0x1000, .cycle = {8}});
+  windows_->SetSuspects({kProcess});
+  ASSERT_TRUE(Eventually([this] { return done() > 0; }));
+  windows_->Stop();
+  EXPECT_EQ(prober_.specs.front().thread, 0u);
+  EXPECT_FALSE(done_.front().one_thread);
+  EXPECT_EQ(done_.front().hit_price, 2us);
 }
 
 TEST_F(MapWindowsTest, AFullWindowEndsEarly) {

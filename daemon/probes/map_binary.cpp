@@ -1,0 +1,60 @@
+#include "probes/map_binary.h"
+
+#include <algorithm>
+
+#include "probes/call_sites.h"
+#include "probes/place.h"
+
+namespace profd {
+
+absl::StatusOr<MapBinary> MapBinaryOf(const GoFacts& facts, const std::string& path, UniqueFd fd) {
+  MapBinary binary{.path = path,
+                   .fd = std::move(fd),
+                   .swiss = facts.swiss_maps,
+                   .g_goid = facts.g_goid,
+                   .g_stack_hi = facts.g_stack_hi,
+                   .functions = facts.map_functions};
+  for (size_t i = 0; i < facts.map_functions.size(); ++i) {
+    const MapFunction& function = facts.map_functions[i];
+    // Range and Clear of sync.Map have their registers in yet another order.
+    if (function.family == MapFunction::Family::kSyncMap && function.key == MapFunction::Key::kNone) continue;
+    const auto place = PlaceProbe(function.code.code);
+    // Single-stepped it would cost too much, and see goroutines twice whose stacks grow.
+    if (!place.ok() || !place->emulated) continue;
+    binary.sites.push_back(
+        {.offset = function.code.offset + place->distance, .function = static_cast<uint8_t>(i), .key = function.key});
+  }
+  if (binary.sites.empty())
+    return Error(absl::StatusCode::kFailedPrecondition, "it has no map function that can be probed");
+  return binary;
+}
+
+bool IsUnchanged(const MapBinary& binary) {
+  return std::ranges::all_of(binary.functions, [&binary](const MapFunction& function) {
+    return CheckCode(binary.fd.get(), function.code).ok();
+  });
+}
+
+std::vector<MapProbeSite> SitesOfRecursion(const MapBinary& binary, const RecursingThread& thread, uint64_t turn) {
+  std::vector<uint64_t> functions;
+  for (const MapProbeSite& site : binary.sites) functions.push_back(binary.functions.at(site.function).code.offset);
+  std::vector<size_t> order = CalledNear(binary.fd.get(), thread.cycle, functions);
+  const auto add = [&](auto wanted) {
+    for (size_t i = 0; i < functions.size(); ++i) {
+      if (std::ranges::count(order, i) == 0 && wanted(binary.functions.at(binary.sites[i].function)))
+        order.push_back(i);
+    }
+  };
+  add([](const MapFunction& function) {
+    return function.operation == MapFunction::Operation::kRead && function.key == MapFunction::Key::kPointer;
+  });
+  const size_t sure = std::min(order.size(), MapProber::kBreakpoints);
+  add([](const MapFunction&) { return true; });
+  const size_t others = order.size() - sure, taken = std::min(MapProber::kBreakpoints - sure, others);
+  std::vector<MapProbeSite> sites;
+  for (size_t i = 0; i < sure; ++i) sites.push_back(binary.sites[order[i]]);
+  for (size_t i = 0; i < taken; ++i) sites.push_back(binary.sites[order[sure + (turn * taken + i) % others]]);
+  return sites;
+}
+
+}  // namespace profd

@@ -1,0 +1,43 @@
+// Where in a Go binary map functions are probed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "base/unique_fd.h"
+#include "probes/map_prober.h"
+#include "worker/object_analyzer.h"
+
+namespace profd {
+
+/// A binary whose map functions can be probed. Shared by its processes.
+struct MapBinary {
+  std::string path;
+  UniqueFd fd;
+  bool swiss = false;  ///< the layout of maps from Go 1.24 on
+  uint32_t g_goid = 0, g_stack_hi = 0;
+  std::vector<MapFunction> functions;  ///< a hit's function is an index in these
+  std::vector<MapProbeSite> sites;
+};
+
+/// Which thread of a process recurses, and through what code.
+struct RecursingThread {
+  uint32_t tid = 0;
+  uint64_t goroutine = 0;       ///< its id
+  uint64_t load_bias = 0;       ///< where the process has its program's text: address minus file offset
+  std::vector<uint64_t> cycle;  ///< return addresses, as file offsets
+};
+
+/// Where the binary's map functions are probed. FailedPrecondition: nowhere, and why.
+absl::StatusOr<MapBinary> MapBinaryOf(const GoFacts& facts, const std::string& path, UniqueFd fd);
+
+/// Its code is what was decoded, as far as it is probed.
+bool IsUnchanged(const MapBinary& binary);
+
+/// Of its sites the four that a recursion most probably comes by: those that its own code calls; the reads by any key,
+/// which libraries make for others; then the rest, by turns. Reads the binary's code.
+std::vector<MapProbeSite> SitesOfRecursion(const MapBinary& binary, const RecursingThread& thread, uint64_t turn);
+
+}  // namespace profd

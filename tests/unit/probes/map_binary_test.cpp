@@ -1,0 +1,94 @@
+#include "probes/map_binary.h"
+
+#include <gmock/gmock.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "probes/call_sites.h"
+
+namespace profd {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+/// A file of code that calls some functions.
+class CodeTest : public ::testing::Test {
+ protected:
+  void Call(uint64_t at, uint64_t function) {
+    const auto jump = static_cast<int32_t>(function - at - 5);
+    code_[at] = '\xe8';
+    std::memcpy(&code_[at + 1], &jump, sizeof(jump));
+  }
+  int File() {
+    fd_.Reset(memfd_create("code", MFD_CLOEXEC));
+    EXPECT_EQ(write(fd_.get(), code_.data(), code_.size()), static_cast<ssize_t>(code_.size()));
+    return fd_.get();
+  }
+  std::string code_ = std::string(64 << 10, '\x90');
+  UniqueFd fd_;
+};
+
+TEST_F(CodeTest, TheNearestCallComesFirst) {
+  Call(20'000, 100);
+  Call(20'500, 200);
+  Call(19'000, 300);
+  const std::vector<uint64_t> places{20'400}, functions{100, 200, 300, 400};
+  EXPECT_THAT(CalledNear(File(), places, functions), ElementsAre(1, 0, 2));
+}
+
+TEST_F(CodeTest, CallsThatAreFarAwayAreOfOtherFunctions) {
+  Call(30'000, 100);
+  Call(10'000, 200);
+  const std::vector<uint64_t> places{20'000}, functions{100, 200};
+  EXPECT_THAT(CalledNear(File(), places, functions), IsEmpty());
+}
+
+TEST_F(CodeTest, TheNextFunctionsCallsAreNotMeant) {
+  Call(19'000, 100);
+  Call(20'500, 200);
+  code_.replace(19'800, 3, 3, '\xcc');
+  code_.replace(20'900, 16, 16, '\xcc');
+  Call(21'000, 300);
+  const std::vector<uint64_t> places{20'000}, functions{100, 200, 300};
+  EXPECT_THAT(CalledNear(File(), places, functions), ElementsAre(1));
+}
+
+TEST_F(CodeTest, PlacesOutsideTheFileAreNoPlaces) {
+  Call(3, 100);
+  const std::vector<uint64_t> functions{100};
+  const std::vector<uint64_t> outside{1 << 20, ~uint64_t{0}}, first{0};
+  EXPECT_THAT(CalledNear(File(), outside, functions), IsEmpty());
+  EXPECT_THAT(CalledNear(File(), first, functions), ElementsAre(0));
+  EXPECT_THAT(CalledNear(-1, first, functions), IsEmpty());
+}
+
+TEST_F(CodeTest, WhatTheRecursionCallsIsProbedAndOthersByTurns) {
+  Call(20'000, 700);
+  MapBinary binary;
+  for (uint8_t i = 0; i < 8; ++i) {
+    MapFunction function;
+    function.code.offset = 100u * (i + 1);
+    binary.functions.push_back(function);
+    binary.sites.push_back({.offset = function.code.offset + 4, .function = i});
+  }
+  File();
+  binary.fd = std::move(fd_);
+  const RecursingThread thread{.tid = 7, .cycle = {20'010}};
+  std::set<uint8_t> seen;
+  for (uint64_t turn = 0; turn < 3; ++turn) {
+    const auto sites = SitesOfRecursion(binary, thread, turn);
+    ASSERT_THAT(sites, SizeIs(MapProber::kBreakpoints));
+    EXPECT_EQ(sites.front().function, 6) << "it calls that";
+    for (const MapProbeSite& site : sites) seen.insert(site.function);
+  }
+  EXPECT_THAT(seen, SizeIs(8));
+  binary.sites.resize(2);
+  EXPECT_THAT(SitesOfRecursion(binary, thread, 1), SizeIs(2));
+}
+
+}  // namespace
+}  // namespace profd
