@@ -15,11 +15,13 @@ constexpr std::chrono::seconds kAsked{10};
 // What the program takes of a hit, besides the trap: measured 0.5 to 1 us. The windows' own measures are charged.
 constexpr std::chrono::nanoseconds kProgramPrice{1000};
 
-WindowOptions OptionsOf(const Config& config, std::chrono::nanoseconds trap_cost,
-                        std::optional<std::chrono::nanoseconds> breakpoint_cost) {
+WindowOptions OptionsOf(const Config& config, const MapProbes& probes) {
   WindowOptions options;
-  options.hit_price = PriceOfHits(1, trap_cost, kProgramPrice);
-  if (breakpoint_cost) options.exact_hit_price = PriceOfBreakpoints(1, *breakpoint_cost, kProgramPrice);
+  options.hit_price = PriceOfHits(1, probes.trap_cost(), kProgramPrice);
+  options.suspects_only = !probes.of_one_process();
+  if (const auto cost = probes.breakpoint_cost()) {
+    options.exact_hit_price = PriceOfBreakpoints(1, *cost, kProgramPrice);
+  }
   options.process_share = config.map_probe_budget / 100;
   options.standing_share = std::min(options.standing_share, options.process_share);
   return options;
@@ -39,7 +41,7 @@ MapProbing::MapProbing(const Config& config, MapProbingParts parts, std::unique_
       MapWindowsParts{.prober = probes_.get(),
                       .cpu_time = [this](const ProcessId& process) { return ReadCpuTime(*parts_.proc_fs, process); },
                       .clock = parts_.clock,
-                      .options = OptionsOf(config, probes_->trap_cost(), probes_->breakpoint_cost()),
+                      .options = OptionsOf(config, *probes_),
                       .cpus = std::thread::hardware_concurrency(),
                       .key_text = config.map_key_text,
                       .on_window = [this](const MapWindow& window) { stage_.OnWindow(window); },
@@ -49,8 +51,9 @@ MapProbing::MapProbing(const Config& config, MapProbingParts parts, std::unique_
 
 absl::StatusOr<std::unique_ptr<MapProbing>> MapProbing::Create(const Config& config, MapProbingParts parts) {
   ASSIGN_OR_RETURN(std::unique_ptr<MapProbes> probes, MapProbes::Create());
-  // Twenty probes take two seconds to go on such kernels, from every process that runs the binary.
-  if (!probes->of_one_process()) {
+  // Twenty probes take two seconds to go on such kernels, from every process that runs the binary: breakpoints have to
+  // do, which are few, and for suspects.
+  if (!probes->of_one_process() && !probes->breakpoint_cost()) {
     return Error(absl::StatusCode::kUnimplemented, "this kernel has no probes of one process alone: Linux 6.10 has");
   }
   return std::unique_ptr<MapProbing>(new MapProbing(config, std::move(parts), std::move(probes)));
@@ -129,6 +132,9 @@ MapAnswer MapProbing::MapsOf(const Process& process) {
     answer.why_not = why->second;
   } else if (!known) {
     answer.why_not = "it is no Go program whose map functions are known, or it has just begun";
+  } else if (!probes_->of_one_process()) {
+    answer.why_not =
+        "this kernel has no probes of one process alone (Linux 6.10 has): only suspects' maps are looked at";
   } else if (!enabled_) {
     answer.why_not = "probes are off: 'profctl probes on'";
   }

@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kMostProcesses = 1024;
 constexpr Symbolizer::Patience kForAnswers{500};
+constexpr Symbolizer::Patience kForTypes{30};  // no other window is read meanwhile
 
 MapSites::OperationOf OperationsOf(const MapBinary& binary) {
   MapSites::OperationOf operations{};
@@ -114,6 +115,9 @@ void MapStage::Tell(const MapWindow& window) const {
                      .same_key_hits = evidence->same_key_hits};
     map.type = TypeName(window.process, evidence->type, Symbolizer::Patience(0));
     parts_.on_evidence(window.process, goroutine, map);
+    if (!map.type.empty()) continue;
+    map.type = TypeName(window.process, evidence->type, kForTypes);
+    if (!map.type.empty()) parts_.on_evidence(window.process, goroutine, map);
   }
 }
 

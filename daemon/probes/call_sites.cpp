@@ -15,7 +15,7 @@ constexpr size_t kMostPlaces = 16;
 constexpr uint64_t kReach = 4096;  // bytes on either side: most functions of a recursion are smaller
 constexpr size_t kCallBytes = 5;
 constexpr std::string_view kFilling = "\xcc\xcc\xcc";  // int3
-constexpr char kCall = '\xe8';  // then the distance from the next instruction, 4 bytes
+constexpr char kCall = '\xe8';                         // then the distance from the next instruction, 4 bytes
 
 }  // namespace
 

@@ -188,6 +188,9 @@ absl::Status MapWindows::Open(uint32_t slot, const OpenWindow& window) const {
                      .key_text = parts_.key_text,
                      .g_goid = binary.g_goid,
                      .g_stack_hi = binary.g_stack_hi};
+  if (!window.thread && parts_.options.suspects_only) {
+    return Error(absl::StatusCode::kFailedPrecondition, "{}: which thread recurses is not known", binary.path);
+  }
   if (window.thread) {
     spec.thread = window.thread->tid;
     spec.load_bias = window.thread->load_bias;
@@ -206,7 +209,8 @@ void MapWindows::RunSlot(uint32_t slot, std::stop_token stop) {
     OpenWindow opening = *window;
     lock.unlock();
     absl::Status status = Open(slot, opening);
-    if (!status.ok() && opening.thread) {  // it has ended, or a debugger has all its breakpoints
+    if (!status.ok() && opening.thread &&
+        !parts_.options.suspects_only) {  // it has ended, or a debugger has all its breakpoints
       opening.thread.reset();
       status = Open(slot, opening);
     }

@@ -218,6 +218,7 @@ std::vector<WindowPlan> WindowScheduler::Open(BootTime now) {
   std::erase_if(asked_, [now](const auto& ask) { return ask.second <= now; });
   std::vector<WindowPlan> plans;
   OpenUrgent(WindowReason::kSuspect, now, plans);
+  if (options_.suspects_only) return plans;
   OpenUrgent(WindowReason::kAsked, now, plans);
   OpenRound(now, plans);
   return plans;
@@ -295,6 +296,7 @@ std::optional<BootTime> WindowScheduler::NextDue(BootTime now) const {
     next = std::min(next.value_or(at), at);
   };
   for (const WindowReason reason : {WindowReason::kSuspect, WindowReason::kAsked}) {
+    if (reason != WindowReason::kSuspect && options_.suspects_only) return next;
     if (const auto urgent = Urgent(reason); !urgent.empty()) consider(reason, urgent.front().first);
   }
   if (!queue_.empty()) consider(WindowReason::kRound, queue_.begin()->first);

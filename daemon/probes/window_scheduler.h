@@ -53,6 +53,7 @@ struct WindowOptions {
   std::chrono::nanoseconds length = std::chrono::milliseconds(10);  ///< fewer hits in that: maps are not its burden
   std::chrono::nanoseconds suspect_length = std::chrono::milliseconds(
       200);  ///< the same of a suspect's: while the runtime moves a large stack, the program asks no map
+  bool suspects_only = false;  ///< what others' windows cost cannot be bounded on this kernel
   double standing_share = 0.001;  ///< of the process's CPU time, for its turns: nobody notices
   double process_share = 0.01;    ///< of it, for all that profd does to it: what is promised
   double node_share = 0.005;      ///< of all CPUs

@@ -117,7 +117,7 @@ class Evidence(DaemonCase):
                 at, event = found[0]
                 print(f"    {toolchain}: map and type {(at - onset['boot_ns']) / 1e6:.1f} ms after onset")
                 self.assertEqual(event["map"]["type"], "map[string]interface {}")
-                self.assertGreaterEqual(event["map"]["same_key_hits"], 8)
+                self.assertGreaterEqual(event["map"]["same_key_hits"], 4)
                 self.assertEqual(event["map"]["entries"], 1)
                 self.assertIsNone(event["map"]["key"])
                 program.stop()
@@ -138,10 +138,11 @@ class KeyText(DaemonCase):
 
         found = eventually(story, 20)
         self.assertTrue(found)
-        self.assertEqual(found[0]["map"]["key"], "parent")
+        # Each level asks for both.
+        self.assertIn(found[0]["map"]["key"], ("missing", "parent"))
         program.stop()
         for path in (self.daemon.home / "data").glob("events.db*"):
-            self.assertNotIn(b'"key":"parent"', path.read_bytes())
+            self.assertNotRegex(path.read_bytes(), rb'"key":"(missing|parent)"')
         program = self.use(go_target("mapload"))
         program.event("ready")
         sites = eventually(lambda: self.daemon.json("maps", "--pid", program.pid)["sites"], 20)

@@ -97,7 +97,7 @@ class MapWindowsTest : public ::testing::Test {
         MapWindowsParts{.prober = &prober_,
                         .cpu_time = [](const ProcessId&) { return std::optional(std::chrono::nanoseconds(1h)); },
                         .clock = &clock_,
-                        .options = {.length = 50ms},
+                        .options = {.length = 50ms, .suspects_only = suspects_only_},
                         .cpus = 2,
                         .key_text = key_text,
                         .on_window =
@@ -123,6 +123,7 @@ class MapWindowsTest : public ::testing::Test {
     return done_.size();
   }
 
+  bool suspects_only_ = false;
   FakeProber prober_;
   SystemClock clock_;
   std::shared_ptr<const MapBinary> binary_;
@@ -194,6 +195,22 @@ TEST_F(MapWindowsTest, WithoutBreakpointsASuspectsWindowIsOfAllThreads) {
   EXPECT_EQ(prober_.specs.front().thread, 0u);
   EXPECT_FALSE(done_.front().one_thread);
   EXPECT_EQ(done_.front().hit_price, 2us);
+}
+
+TEST_F(MapWindowsTest, WhereAllProcessesWouldBeProbedNoneIs) {
+  prober_.breakpoint = 10us;
+  prober_.no_breakpoints_left = true;
+  suspects_only_ = true;
+  Start();
+  windows_->OnRecursion(kProcess, {.tid = 77});
+  windows_->SetSuspects({kProcess});
+  const auto errors = [this] {
+    std::lock_guard lock(mutex_);
+    return errors_.size();
+  };
+  ASSERT_TRUE(Eventually([&errors] { return errors() > 0; }));
+  windows_->Stop();
+  EXPECT_THAT(prober_.specs, IsEmpty());
 }
 
 TEST_F(MapWindowsTest, AFullWindowEndsEarly) {

@@ -43,5 +43,20 @@ TEST(ExactWindows, HaveNoOverrunToPayFor) {
   EXPECT_EQ(plans.front().most_hits, 200u);
 }
 
+TEST(ExactWindows, AreAllThereAreOnKernelsWhereOthersHaveNoBound) {
+  WindowOptions options;
+  options.hit_price = 1us;
+  options.exact_hit_price = 10us;
+  options.suspects_only = true;
+  WindowScheduler scheduler(options, 2);
+  scheduler.Add(Pid(1), 1h, kStart);
+  scheduler.OnMapShare(Pid(1), 0.5);
+  EXPECT_TRUE(scheduler.Ask(Pid(1), kStart + 1h));
+  EXPECT_THAT(scheduler.Open(kStart + 100s), IsEmpty());
+  EXPECT_EQ(scheduler.NextDue(kStart + 100s), std::nullopt);
+  scheduler.SetSuspects({Pid(1)});
+  EXPECT_THAT(scheduler.Open(kStart + 100s), SizeIs(1));
+}
+
 }  // namespace
 }  // namespace profd
