@@ -11,10 +11,21 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 // Set before loading.
 const volatile __u64 hash_seed = 0;
 
-// runtime.hmap and internal/runtime/maps.Map; both begin with the number of entries.
-#define HMAP_FLAGS 8
+// runtime.hmap, its beginning: 2^B buckets of eight; the number of overflow buckets is a guess from B 16 on.
 #define HMAP_WRITING 4
-#define SWISS_WRITING 34
+struct hmap {
+  __u64 count;
+  __u8 flags, b;
+  __u16 overflows;
+};
+// internal/runtime/maps.Map: one group of eight, or a directory of tables of at most 1,024 (some more than once).
+struct swiss_map {
+  __u64 used, seed, directory, directory_length;
+  __u8 depth, shift, writing;
+};
+#define SLOTS 8
+#define TABLE_SLOTS 1024
+#define MOST_B 48
 
 // internal/abi.Type and MapType.
 #define TYPE_SIZE 0
@@ -161,6 +172,28 @@ static __always_inline void describe_key(struct profd_map_hit_record* hit, const
   }
 }
 
+static __always_inline bool read_hmap(struct profd_map_hit_record* hit) {
+  struct hmap header = {};
+  if (bpf_probe_read_user(&header, sizeof(header), (const void*)hit->map)) return false;
+  hit->entries = header.count;
+  hit->room = header.b < MOST_B ? (__u64)SLOTS << header.b : 0;
+  if (header.flags & HMAP_WRITING) hit->flags |= PROFD_MAP_BEING_WRITTEN;
+  // As many as buckets: the runtime calls that too many (tooManyOverflowBuckets), and copies the map when it is next
+  // written to.
+  const __u8 most = header.b < 15 ? header.b : 15;
+  if (header.overflows >> most && header.overflows > SLOTS) hit->flags |= PROFD_MAP_OVERFLOWS;
+  return true;
+}
+
+static __always_inline bool read_swiss_map(struct profd_map_hit_record* hit) {
+  struct swiss_map header = {};
+  if (bpf_probe_read_user(&header, sizeof(header), (const void*)hit->map)) return false;
+  hit->entries = header.used;
+  hit->room = header.directory_length ? header.directory_length * TABLE_SLOTS : SLOTS;
+  if (header.writing) hit->flags |= PROFD_MAP_BEING_WRITTEN;
+  return true;
+}
+
 static __always_inline void describe_map(struct profd_map_hit_record* hit, const struct profd_map_window* window,
                                          const struct arguments* in, __u32 registers) {
   const bool sync = registers == PROFD_MAP_KEY_SYNC;
@@ -174,15 +207,8 @@ static __always_inline void describe_map(struct profd_map_hit_record* hit, const
     hit->flags |= PROFD_MAP_UNREADABLE;
     return;
   }
-  const bool swiss = window->header == PROFD_MAP_HEADER_SWISS;
-  __u8 writing = 0;
-  if (bpf_probe_read_user(&hit->entries, sizeof(hit->entries), (const void*)hit->map) ||
-      bpf_probe_read_user(&writing, 1, (const void*)(hit->map + (swiss ? SWISS_WRITING : HMAP_FLAGS)))) {
-    hit->entries = 0;
-    hit->flags |= PROFD_MAP_UNREADABLE;
-    return;
-  }
-  if (swiss ? writing : writing & HMAP_WRITING) hit->flags |= PROFD_MAP_BEING_WRITTEN;
+  const bool read = window->header == PROFD_MAP_HEADER_SWISS ? read_swiss_map(hit) : read_hmap(hit);
+  if (!read) hit->flags |= PROFD_MAP_UNREADABLE;
 }
 
 // At the second instruction of a Go function: the return address is at the stack pointer, g in R14.
@@ -232,6 +258,8 @@ static __always_inline void on_hit(struct pt_regs* ctx, __u64 cookie, __u32 prog
   if (id.tgid == window->process.tgid && id.start_time_ns == window->process.start_time_ns &&
       id.exec_id == window->process.exec_id) {
     __u64 before = __sync_fetch_and_add(&window->hits, 1);
+    if (program == PROFD_MAP_BREAKPOINT)
+      before = __sync_fetch_and_add(&window->hits_of[PROFD_MAP_BREAKPOINT_OF(cookie)], 1);
     sent = before < window->most_hits;
     if (sent) send_hit(window, ctx, cookie, before + 1 == window->most_hits);
   } else {

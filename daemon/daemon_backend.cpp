@@ -144,11 +144,24 @@ MapAnswer DaemonBackend::MapSites(const Process& process) {
   if (!detects_) {
     answer.why_not = "profd has no probes yet: it starts or stops";
   } else if (recursion_.maps == nullptr) {
-    answer.why_not = "this kernel has no probes of one process alone: Linux 6.10 has";
+    answer.why_not = "maps cannot be probed on this machine: profd's log says why";
   } else {
     answer = recursion_.maps->MapsOf(process);
   }
   return answer;
+}
+
+std::vector<ProcessMapRate> DaemonBackend::MapRates() const {
+  std::vector<ProcessMapRate> rates;
+  if (!ready() || !detects_ || recursion_.maps == nullptr) return rates;
+  std::map<ProcessId, MapRate> by_id;
+  for (auto& [id, rate] : recursion_.maps->Rates()) by_id.emplace(id, rate);
+  if (by_id.empty()) return rates;
+  for (Resolver::KnownProcess& known : parts_.pipeline->Processes()) {
+    const auto rate = by_id.find(IdOf(known.details.process));
+    if (rate != by_id.end()) rates.push_back({std::move(known.details.process), rate->second});
+  }
+  return rates;
 }
 
 bool DaemonBackend::ProcessExists(uint32_t pid) const {

@@ -58,6 +58,7 @@ class DaemonBackend final : public Backend {
   std::vector<RecursionEvent> Recursion() const override;
   std::shared_ptr<void> WatchRecursion(std::function<void(const RecursionEvent&)> sink) override;
   MapAnswer MapSites(const Process& process) override;
+  std::vector<ProcessMapRate> MapRates() const override;
   absl::StatusOr<bool> SetProbes(bool on) override;
   DaemonStatus Status() const override;
   bool ready() const override { return ready_.load(); }

@@ -54,7 +54,8 @@ absl::StatusOr<std::unique_ptr<MapProbing>> MapProbing::Create(const Config& con
   // Twenty probes take two seconds to go on such kernels, from every process that runs the binary: breakpoints have to
   // do, which are few, and for suspects.
   if (!probes->of_one_process() && !probes->breakpoint_cost()) {
-    return Error(absl::StatusCode::kUnimplemented, "this kernel has no probes of one process alone: Linux 6.10 has");
+    return Error(absl::StatusCode::kUnimplemented,
+                 "there are neither probes of one process alone (Linux 6.10 has them) nor breakpoints of the CPU");
   }
   return std::unique_ptr<MapProbing>(new MapProbing(config, std::move(parts), std::move(probes)));
 }
@@ -100,7 +101,7 @@ void MapProbing::OnSegment(const Segment& segment) {
 }
 
 void MapProbing::OnRecursion(const StackReading& reading, const Resolver::Addresses& stack) {
-  RecursingThread thread{.tid = reading.tid, .goroutine = reading.goroutine};
+  RecursingThread thread{.tid = reading.tid, .goroutine = reading.goroutine, .seen = reading.time};
   for (const Fold& fold : reading.stack.folds) {
     for (size_t i = fold.first; i < std::min<size_t>(fold.first + fold.length, stack.addresses.size()); ++i) {
       const ResolvedAddress& address = stack.addresses[i];

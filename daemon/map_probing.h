@@ -29,7 +29,8 @@ struct MapProbingParts {
 /// Thread safe.
 class MapProbing {
  public:
-  /// Errors as of MapProbes::Create(). Unimplemented: what probes cost could not be bounded on this kernel.
+  /// Errors as of MapProbes::Create(). Unimplemented: what probes cost could not be bounded on this kernel, and there
+  /// are no breakpoints.
   static absl::StatusOr<std::unique_ptr<MapProbing>> Create(const Config& config, MapProbingParts parts);
 
   /// Closes all windows, for good, and calls nobody any more.
@@ -38,7 +39,7 @@ class MapProbing {
   void OnEnd(const ProcessId& process);
   void OnSegment(const Segment& segment);
   void SetSuspects(const std::set<ProcessId>& suspects) { windows_->SetSuspects(suspects); }
-  /// On which thread a goroutine of a suspect is.
+  /// On which thread a goroutine is.
   void OnThread(const ProcessId& process, uint64_t goroutine, uint32_t tid) {
     windows_->OnThread(process, goroutine, tid);
   }
@@ -50,6 +51,7 @@ class MapProbing {
 
   /// By what is known now; and asks for more, for some seconds from now on.
   MapAnswer MapsOf(const Process& process);
+  std::vector<std::pair<ProcessId, MapRate>> Rates() const { return stage_.Rates(); }
   /// All but the programs' statistics.
   void AddStatus(DaemonStatus& status) const;
   std::vector<ProgramStats> Programs() const { return probes_->Stats(); }

@@ -23,6 +23,11 @@ enum profd_map_registers {
 // The cookie of a probe: window slot, function's number among those of its binary, registers.
 #define PROFD_MAP_COOKIE(slot, function, registers) ((__u64)(slot) << 16 | (__u64)(function) << 8 | (registers))
 
+// Of a breakpoint also which of its window's it is.
+#define PROFD_MAP_BREAKPOINTS 4  // a power of two
+#define PROFD_MAP_BREAKPOINT_COOKIE(number) ((__u64)(number) << 32)
+#define PROFD_MAP_BREAKPOINT_OF(cookie) ((cookie) >> 32 & (PROFD_MAP_BREAKPOINTS - 1))
+
 enum profd_map_header {
   PROFD_MAP_HEADER_HMAP = 0,   // Go before 1.24
   PROFD_MAP_HEADER_SWISS = 1,  // internal/runtime/maps.Map
@@ -32,7 +37,7 @@ enum profd_map_header {
 struct profd_map_window {
   struct profd_process_id process;
   __u64 number;     // of all windows ever; goes into each hit
-  __u32 most_hits;  // recorded; later ones only count
+  __u32 most_hits;  // recorded, by breakpoints of each function; later ones only count
   __u32 header;     // enum profd_map_header
   __u32 g_goid, g_stack_hi;
   __u32 key_text;  // 1: hits have the key itself
@@ -41,6 +46,7 @@ struct profd_map_window {
   __u64 other_hits;  // of others, where the probe has no filter
   __u64 program_ns;  // in BPF, of all hits
   __u64 sent_ns;     // of these, of hits that were sent
+  __u64 hits_of[PROFD_MAP_BREAKPOINTS];
 };
 
 enum profd_map_hit_flags {
@@ -49,6 +55,7 @@ enum profd_map_hit_flags {
   PROFD_MAP_BEING_WRITTEN = 1 << 2,   // the header says so
   PROFD_MAP_KEY_UNREADABLE = 1 << 3,  // no hash
   PROFD_MAP_LAST_HIT = 1 << 4,        // the window is full
+  PROFD_MAP_OVERFLOWS = 1 << 5,       // as many overflow buckets as buckets
 };
 
 struct profd_map_hit_record {
@@ -61,6 +68,7 @@ struct profd_map_hit_record {
   __u64 parent;     // that of the caller, by its frame pointer
   __u64 map, type;  // addresses; type 0: sync.Map
   __u64 entries;
+  __u64 room;      // for so many entries, at most; 0: not known
   __u64 key_hash;  // seeded when profd starts; of the type too where that is dynamic
   __u64 stack_bytes;
   __u32 flags;
@@ -68,17 +76,19 @@ struct profd_map_hit_record {
   __u8 key[PROFD_MAP_KEY_BYTES];
 };
 
-PROFD_SIZE(profd_map_window, 80);
+PROFD_SIZE(profd_map_window, 112);
 PROFD_FIELD(profd_map_window, number, 16, 8);
 PROFD_FIELD(profd_map_window, most_hits, 24, 4);
 PROFD_FIELD(profd_map_window, hits, 48, 8);
 PROFD_FIELD(profd_map_window, sent_ns, 72, 8);
+PROFD_FIELD(profd_map_window, hits_of, 80, 32);
 
-PROFD_SIZE(profd_map_hit_record, 168);
+PROFD_SIZE(profd_map_hit_record, 176);
 PROFD_FIELD(profd_map_hit_record, window, 16, 8);
 PROFD_FIELD(profd_map_hit_record, goroutine, 32, 8);
 PROFD_FIELD(profd_map_hit_record, caller, 40, 8);
 PROFD_FIELD(profd_map_hit_record, parent, 48, 8);
 PROFD_FIELD(profd_map_hit_record, map, 56, 8);
 PROFD_FIELD(profd_map_hit_record, entries, 72, 8);
-PROFD_FIELD(profd_map_hit_record, key, 104, PROFD_MAP_KEY_BYTES);
+PROFD_FIELD(profd_map_hit_record, room, 80, 8);
+PROFD_FIELD(profd_map_hit_record, key, 112, PROFD_MAP_KEY_BYTES);

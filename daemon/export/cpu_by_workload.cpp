@@ -24,6 +24,8 @@ Workload WorkloadOf(const Process& process) {
           Label(process.command)};
 }
 
+Workload OtherWorkloads() { return {"other", "other", "other", "other"}; }
+
 void CpuByWorkload::Add(const Segment& segment) {
   std::map<Workload, double> used;
   const double period = std::chrono::duration<double>(segment.period).count();

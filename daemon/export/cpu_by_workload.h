@@ -21,6 +21,10 @@ struct Workload {
 /// With labels that every reader can take: printable UTF-8 of a bounded length.
 Workload WorkloadOf(const Process& process);
 
+/// Of all that have no series of their own. No container has these labels, so that a program called "other" is not the
+/// same series.
+Workload OtherWorkloads();
+
 /// Thread safe. The `top` workloads of the last minutes have series of their own; what others use is counted in
 /// `other`. No series ever goes down: one that falls behind ends, and begins again at 0 when it returns.
 class CpuByWorkload {

@@ -21,6 +21,14 @@ void AddValue(MetricFamily& family, double value, Labels labels) {
   (family.type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
 }
 
+void AddValue(MetricFamily& family, double value, const Workload& workload) {
+  AddValue(family, value,
+           {{"namespace", workload.name_space},
+            {"pod", workload.pod},
+            {"container", workload.container},
+            {"command", workload.command}});
+}
+
 MetricFamily Counter(std::string name, std::string help, double value) {
   MetricFamily family = Family(std::move(name), std::move(help), MetricType::Counter);
   AddValue(family, value);

@@ -43,16 +43,8 @@ MetricFamily ProcessCpu(const CpuByWorkload& cpu) {
       Family("profd_process_cpu_seconds_total",
              "Sampled CPU time in seconds, by workload; all but the busiest are added up with command \"other\".",
              MetricType::Counter);
-  for (const auto& [workload, seconds] : cpu.Top()) {
-    AddValue(family, seconds,
-             {{"namespace", workload.name_space},
-              {"pod", workload.pod},
-              {"container", workload.container},
-              {"command", workload.command}});
-  }
-  // A container label that no container has, so that a program called "other" is not the same series.
-  AddValue(family, cpu.OtherSeconds(),
-           {{"namespace", "other"}, {"pod", "other"}, {"container", "other"}, {"command", "other"}});
+  for (const auto& [workload, seconds] : cpu.Top()) AddValue(family, seconds, workload);
+  AddValue(family, cpu.OtherSeconds(), OtherWorkloads());
   return family;
 }
 
@@ -98,7 +90,9 @@ void AddMapWindows(const MapWindowStatus& maps, std::vector<MetricFamily>& famil
 std::vector<MetricFamily> PrometheusCollector::Collect() const {
   const DaemonStatus status = backend_->Status();
   std::vector<MetricFamily> families{BuildInfo(status), Samples(status), SampleSeconds(status), ProcessCpu(cpu_)};
-  for (MetricFamily& family : recursion_.Collect(cpu_.Top())) families.push_back(std::move(family));
+  const std::vector<CpuByWorkload::Series> shown = cpu_.Top();
+  for (MetricFamily& family : recursion_.Collect(shown)) families.push_back(std::move(family));
+  for (MetricFamily& family : go_maps_.Collect(shown, backend_->MapRates())) families.push_back(std::move(family));
   families.push_back(Gauge("profd_processes", "Processes known.", status.processes));
   AddAnalyses(status, families);
   AddLosses(status, families);

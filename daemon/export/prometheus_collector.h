@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "export/cpu_by_workload.h"
+#include "export/go_map_metrics.h"
 #include "export/recursion_metrics.h"
 #include "query/backend.h"
 
@@ -24,7 +25,10 @@ class PrometheusCollector final : public prometheus::Collectable {
       : backend_(backend), recursion_(std::move(now)) {}
 
   /// Each segment, once, when it is stored.
-  void OnSegment(const Segment& segment) { cpu_.Add(segment); }
+  void OnSegment(const Segment& segment) {
+    cpu_.Add(segment);
+    go_maps_.Add(segment);
+  }
 
   /// Each change of a recursion story.
   void OnRecursion(const RecursionEvent& event) { recursion_.Add(event); }
@@ -39,6 +43,7 @@ class PrometheusCollector final : public prometheus::Collectable {
  private:
   const Backend* backend_;
   CpuByWorkload cpu_;
+  GoMapMetrics go_maps_;
   RecursionMetrics recursion_;
 };
 

@@ -13,14 +13,6 @@ using prometheus::MetricType;
 constexpr size_t kMaxStories = 64;  // of a workload
 constexpr std::chrono::hours kKeep{1};
 
-void AddOf(const Workload& workload, double value, MetricFamily& family) {
-  AddValue(family, value,
-           {{"namespace", workload.name_space},
-            {"pod", workload.pod},
-            {"container", workload.container},
-            {"command", workload.command}});
-}
-
 void AddOf(const Workload& workload, RecursionGrade grade, double value, MetricFamily& family) {
   AddValue(family, value,
            {{"namespace", workload.name_space},
@@ -151,11 +143,11 @@ std::vector<MetricFamily> RecursionMetrics::Collect(const std::vector<CpuByWorkl
       AddOf(workload, kGrades[i], static_cast<double>(gauges.active[i]), active);
       AddOf(workload, kGrades[i], static_cast<double>(entry->reached[i]), reached);
     }
-    AddOf(workload, now < entry->crashed_until ? 1 : 0, crashed);
+    AddValue(crashed, now < entry->crashed_until ? 1 : 0, workload);
     if (!gauges.any) continue;
-    AddOf(workload, static_cast<double>(gauges.depth), depth);
-    AddOf(workload, static_cast<double>(gauges.stack_bytes), bytes);
-    if (gauges.seconds_to_overflow) AddOf(workload, *gauges.seconds_to_overflow, seconds);
+    AddValue(depth, static_cast<double>(gauges.depth), workload);
+    AddValue(bytes, static_cast<double>(gauges.stack_bytes), workload);
+    if (gauges.seconds_to_overflow) AddValue(seconds, *gauges.seconds_to_overflow, workload);
   }
   return {std::move(active), std::move(reached), std::move(crashed),
           std::move(depth),  std::move(bytes),   std::move(seconds)};

@@ -10,8 +10,8 @@
 namespace profd {
 
 struct CalibrationSite {
-  UniqueFd file;        ///< the binary that holds it
-  uint64_t offset = 0;  ///< of its instruction in there, a conditional jump as Go's functions begin with
+  UniqueFd file;         ///< the binary that holds it
+  uint64_t offset = 0;   ///< of its instruction in there, a conditional jump as Go's functions begin with
   uint64_t address = 0;  ///< where profd has that
 };
 absl::StatusOr<CalibrationSite> FindCalibrationSite();

@@ -25,6 +25,7 @@ namespace profd {
 namespace {
 
 static_assert(MapProber::kSlots == PROFD_MAP_WINDOWS);
+static_assert(MapProber::kBreakpoints == PROFD_MAP_BREAKPOINTS);
 static_assert(static_cast<int>(MapFunction::Key::kNone) == PROFD_MAP_KEY_NONE);
 static_assert(static_cast<int>(MapFunction::Key::kString) == PROFD_MAP_KEY_STRING);
 static_assert(static_cast<int>(MapFunction::Key::kInterface) == PROFD_MAP_KEY_SYNC);
@@ -65,7 +66,10 @@ class BpfMapProbes final : public MapProbes {
 
   MapWindowCount Close(uint32_t slot) override {
     links_.at(slot).clear();
-    breakpoints_.at(slot).clear();
+    Breakpoints& breakpoints = breakpoints_.at(slot);
+    // First all traps, then the programs that count them.
+    for (const UniqueFd& event : breakpoints.events) ioctl(event.get(), PERF_EVENT_IOC_DISABLE, 0);
+    breakpoints = {};
     profd_map_window window{};
     bpf_map__lookup_elem(skeleton_->maps.map_windows, &slot, sizeof(slot), &window, sizeof(window), 0);
     return {.hits = window.hits,
@@ -100,10 +104,16 @@ class BpfMapProbes final : public MapProbes {
     return lost;
   }
 
-  const char* mechanism() const override { return multi_ ? "uprobe_multi" : "perf uprobe"; }
+  const char* mechanism() const override {
+    if (multi_) return breakpoint_cost_ ? "uprobe_multi, breakpoints" : "uprobe_multi";
+    return breakpoint_cost_ ? "breakpoints" : "perf uprobe";
+  }
   bool of_one_process() const override { return multi_; }
 
  private:
+  struct Breakpoints {
+    std::vector<UniqueFd> events, links;
+  };
   bpf_program* Program() const { return multi_ ? skeleton_->progs.map_probe_multi : skeleton_->progs.map_probe; }
 
   static int OnRecord(void* context, void* data, size_t size) {
@@ -147,26 +157,34 @@ class BpfMapProbes final : public MapProbes {
     breakpoint_cost_ = std::max(took - count.program / static_cast<int64_t>(hits), std::chrono::nanoseconds(0));
   }
 
-  // Limited before it is enabled, or the first hits would have no end.
-  absl::StatusOr<std::vector<UniqueFd>> SetBreakpoints(uint32_t slot, const MapWindowSpec& spec) {
-    std::vector<UniqueFd> events, all;
+  // As many as there are to be had: a debugger may have some. Limited before they are enabled, or the first hits would
+  // have no end.
+  absl::StatusOr<Breakpoints> SetBreakpoints(uint32_t slot, const MapWindowSpec& spec) {
+    Breakpoints set;
     for (const MapProbeSite& site : std::span(spec.sites).first(std::min(spec.sites.size(), kBreakpoints))) {
-      ASSIGN_OR_RETURN(UniqueFd event, OpenBreakpoint(static_cast<pid_t>(spec.thread), site.offset + spec.load_bias));
-      LIBBPF_OPTS(bpf_link_create_opts, opts,
-                  .perf_event = {.bpf_cookie = PROFD_MAP_COOKIE(slot, site.function, static_cast<__u64>(site.key))});
-      UniqueFd link(
-          bpf_link_create(bpf_program__fd(skeleton_->progs.map_breakpoint), event.get(), BPF_PERF_EVENT, &opts));
-      if (!link) return Error(absl::StatusCode::kInternal, "the program of a breakpoint: {}", ErrnoText(errno));
-      all.push_back(std::move(link));
-      events.push_back(std::move(event));
+      auto event = OpenBreakpoint(static_cast<pid_t>(spec.thread), site.offset + spec.load_bias);
+      if (absl::IsResourceExhausted(event.status()) && !set.events.empty()) break;
+      if (!event.ok()) return event.status();
+      const __u64 cookie = PROFD_MAP_COOKIE(slot, site.function, static_cast<__u64>(site.key)) |
+                           PROFD_MAP_BREAKPOINT_COOKIE(set.events.size());
+      LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event = {.bpf_cookie = cookie});
+      set.links.emplace_back(
+          bpf_link_create(bpf_program__fd(skeleton_->progs.map_breakpoint), event->get(), BPF_PERF_EVENT, &opts));
+      if (!set.links.back()) {
+        return Error(absl::StatusCode::kInternal, "the program of a breakpoint: {}", ErrnoText(errno));
+      }
+      set.events.push_back(*std::move(event));
     }
-    for (UniqueFd& event : events) {
+    // The events keep their thread. A thread of that number may be another process's by now.
+    if (access(fmt::format("/proc/{}/task/{}", spec.process.tgid, spec.thread).c_str(), F_OK) != 0) {
+      return Error(absl::StatusCode::kNotFound, "pid {} has no thread {}", spec.process.tgid, spec.thread);
+    }
+    for (const UniqueFd& event : set.events) {
       if (ioctl(event.get(), PERF_EVENT_IOC_REFRESH, spec.most_hits)) {
         return Error(absl::StatusCode::kInternal, "enabling a breakpoint: {}", ErrnoText(errno));
       }
-      all.push_back(std::move(event));
     }
-    return all;
+    return set;
   }
 
   absl::StatusOr<std::vector<Link>> Attach(uint32_t slot, const MapWindowSpec& spec) {
@@ -184,7 +202,7 @@ class BpfMapProbes final : public MapProbes {
   ring_buffer* ring_ = nullptr;
   std::vector<MapHit>* out_ = nullptr;  // while it reads
   std::array<std::vector<Link>, kSlots> links_;
-  std::array<std::vector<UniqueFd>, kSlots> breakpoints_;  // and their programs' links
+  std::array<Breakpoints, kSlots> breakpoints_;
   std::chrono::nanoseconds trap_cost_{};
   std::optional<std::chrono::nanoseconds> breakpoint_cost_;
   UniqueFd keeps_warm_;
@@ -222,12 +240,14 @@ bool DecodeMapHit(const void* data, size_t size, std::vector<MapHit>& out) {
              .map = record.map,
              .type = record.type,
              .entries = record.entries,
+             .room = record.room,
              .key_hash = record.key_hash,
              .key_size = record.key_size,
              .stack_bytes = record.stack_bytes,
              .nil = (record.flags & PROFD_MAP_IS_NIL) != 0,
              .unreadable = (record.flags & PROFD_MAP_UNREADABLE) != 0,
              .being_written = (record.flags & PROFD_MAP_BEING_WRITTEN) != 0,
+             .overflows = (record.flags & PROFD_MAP_OVERFLOWS) != 0,
              .last = (record.flags & PROFD_MAP_LAST_HIT) != 0};
   hit.key.assign(reinterpret_cast<const char*>(record.key), std::min<size_t>(record.key_size, sizeof(record.key)));
   // Not wanted, or all zeros anyway.

@@ -20,7 +20,7 @@ class MapProbes : public MapProber {
   virtual std::vector<ProgramStats> Stats() const = 0;
   /// Hits that found the ring full.
   virtual uint64_t lost_hits() const = 0;
-  /// "uprobe_multi", or "perf uprobe".
+  /// "uprobe_multi", or "perf uprobe", and what suspects get: "breakpoints".
   virtual const char* mechanism() const = 0;
   /// Else the other processes of a binary are hit too, and only counted; and closing takes long.
   virtual bool of_one_process() const = 0;

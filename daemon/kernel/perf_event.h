@@ -27,7 +27,8 @@ absl::StatusOr<UniqueFd> OpenTick(int cpu, uint64_t period_ns, bool hardware_cyc
 /// A breakpoint of the CPU at an instruction of one thread; not yet enabled. ResourceExhausted: the thread's are taken.
 absl::StatusOr<UniqueFd> OpenBreakpoint(pid_t tid, uint64_t address);
 
-/// Nothing that counts. While an event of some thread is open the next ones take 0.2 ms; the first takes 7 to 10.
+/// Nothing that counts. While an event of some thread is open the next ones take 0.2 ms to open; the first takes 7
+/// to 10. The price: the kernel looks for events at each context switch.
 absl::StatusOr<UniqueFd> OpenIdleThreadEvent();
 
 /// The kernel's announcements of executable mappings (PERF_RECORD_MMAP2) and of exec, of one CPU. Not thread safe.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "maps/map_sites.h"
+#include "process/process_table.h"
 
 namespace profd {
 
@@ -24,6 +25,12 @@ struct MapAnswer {
   uint64_t hits = 0;                ///< that this is known from
   std::chrono::nanoseconds cost{};  ///< of the process's time, for all its windows
   std::string why_not;              ///< why nothing is known; empty: something is, or it uses no maps
+};
+
+/// How often a process uses maps.
+struct ProcessMapRate {
+  Process process;
+  MapRate rate;
 };
 
 }  // namespace profd

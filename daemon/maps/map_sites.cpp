@@ -19,7 +19,8 @@ constexpr double kDominating = 0.5;
 constexpr double kLeastTopKey = 0.05;  // a key that is rarer is no news
 constexpr double kEnoughHits = 50;
 constexpr uint64_t kManyEntries = 8;
-constexpr uint64_t kEndless = 100;  // reads of one key in a row, at one depth of the stack
+constexpr uint64_t kLargeRoom = 4096, kSparse = 16;  // room for so many times its entries
+constexpr uint64_t kEndless = 100;                   // reads of one key in a row, at one depth of the stack
 
 double Seconds(std::chrono::nanoseconds time) { return std::chrono::duration<double>(time).count(); }
 
@@ -82,6 +83,8 @@ void MapSites::AddHit(const MapHit& hit, MapOperation operation) {
   site.hits += 1;
   site.entries = hit.entries;
   site.entries_known = !hit.unreadable && !hit.nil;
+  site.room = hit.room;
+  site.overflows = hit.overflows;
   // Whoever writes has done so before anyone may look: two use the map at once.
   site.used_while_written |= hit.being_written;
   if (hit.key_hash != 0) AddKey(site, hit);
@@ -157,6 +160,11 @@ std::vector<std::string> MapSites::HazardsOf(const Site& site) {
   }
   if (site.endless_reads) {
     hazards.push_back(fmt::format("the same key {} times in a row: an endless loop?", kEndless));
+  }
+  if (site.overflows) hazards.emplace_back("as many overflow buckets as buckets: its keys collide, or it was larger");
+  if (site.entries_known && site.room >= kLargeRoom && site.entries < site.room / kSparse) {
+    hazards.push_back(
+        fmt::format("{} entries in room for {}: it keeps memory that it does not need", site.entries, site.room));
   }
   const auto top = std::ranges::max_element(site.keys, {}, &Key::surely);
   if (top != site.keys.end() && site.hits >= kEnoughHits && top->surely > kDominating * site.keyed_hits &&

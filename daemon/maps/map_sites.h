@@ -87,6 +87,8 @@ class MapSites {
     double hits = 0;
     uint64_t entries = 0;
     bool entries_known = false;
+    uint64_t room = 0;  // of the map that was seen last, as overflows
+    bool overflows = false;
     std::vector<Key> keys;  // most frequent ones, as "space saving" keeps them
     double keyed_hits = 0;
     size_t writers = 0;  // goroutines that wrote one map in one window

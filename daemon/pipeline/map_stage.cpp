@@ -105,6 +105,11 @@ void MapStage::OnWindow(const MapWindow& window) {
 void MapStage::Tell(const MapWindow& window) const {
   std::set<uint64_t> goroutines;
   for (const MapHit& hit : window.hits) goroutines.insert(hit.goroutine);
+  struct Nameless {
+    uint64_t goroutine, type;
+    RecursionMap map;
+  };
+  std::vector<Nameless> nameless;
   for (const uint64_t goroutine : goroutines) {
     const auto evidence = FindMapEvidence(window.hits, goroutine);
     if (goroutine == 0 || !evidence) continue;
@@ -115,9 +120,14 @@ void MapStage::Tell(const MapWindow& window) const {
                      .same_key_hits = evidence->same_key_hits};
     map.type = TypeName(window.process, evidence->type, Symbolizer::Patience(0));
     parts_.on_evidence(window.process, goroutine, map);
-    if (!map.type.empty()) continue;
-    map.type = TypeName(window.process, evidence->type, kForTypes);
-    if (!map.type.empty()) parts_.on_evidence(window.process, goroutine, map);
+    if (map.type.empty()) nameless.push_back({goroutine, evidence->type, std::move(map)});
+  }
+  if (nameless.empty()) return;
+  const std::string type = TypeName(window.process, nameless.front().type, kForTypes);
+  for (Nameless& one : nameless) {
+    if (type.empty() || one.type != nameless.front().type) continue;  // the next window's names are there by then
+    one.map.type = type;
+    parts_.on_evidence(window.process, one.goroutine, one.map);
   }
 }
 
@@ -137,6 +147,15 @@ std::string MapStage::TypeName(const ProcessId& process, uint64_t type, Symboliz
   const auto position = PositionOf(process, type);
   if (!program || !program->text || !position) return "";
   return parts_.symbolizer->GoTypeName(program->details, *program->text, *position, patience).value_or("");
+}
+
+std::vector<std::pair<ProcessId, MapRate>> MapStage::Rates() const {
+  std::vector<std::pair<ProcessId, MapRate>> rates;
+  std::lock_guard lock(mutex_);
+  for (const auto& [process, known] : known_) {
+    if (known.sites.newest() != BootTime{}) rates.emplace_back(process, known.sites.Rate());
+  }
+  return rates;
 }
 
 MapAnswer MapStage::MapsOf(const ProcessId& process) const {

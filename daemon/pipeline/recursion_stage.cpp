@@ -147,7 +147,7 @@ void RecursionStage::HandleReadings() {
 
 void RecursionStage::Handle(StackReading raw) {
   const std::pair key(raw.process.tgid, raw.goroutine ? raw.goroutine : raw.tid);
-  if (parts_.on_thread) parts_.on_thread(raw.process, raw.goroutine, raw.tid);
+  if (parts_.on_thread && suspects_.contains(raw.process)) parts_.on_thread(raw.process, raw.goroutine, raw.tid);
   BootTime& handled = handled_[key];
   if (IsTick(raw) && raw.time - handled < kTickGap) return;
   handled = raw.time;
@@ -159,9 +159,9 @@ void RecursionStage::Handle(StackReading raw) {
 
   const Resolver::Addresses resolved = parts_.resolver->ResolveNow(raw.process, raw.thread_name, raw.stack.frames);
   if (!IsBelievable(raw, resolved)) return;
-  if (parts_.on_recursion && !raw.stack.folds.empty()) parts_.on_recursion(raw, resolved);
   RecursionReading reading = Convert(raw, resolved, false);
   const bool names_wanted = detector_.OnReading(reading);
+  if (parts_.on_recursion && !raw.stack.folds.empty()) parts_.on_recursion(raw, resolved);
   if (!names_wanted || unnamed_.size() >= kMostUnnamed) return;
   // The newest of a stack is enough: its functions are the same.
   const auto same = [&](const Unnamed& other) {

@@ -35,8 +35,8 @@ struct RecursionParts {
   std::function<void(const RecursionChange&)> on_change;  ///< from its thread, as on_removed
   std::function<void(const std::string&)> on_removed;     ///< the id of a story that is no more
   std::function<void(const absl::Status&)> on_error;
-  std::function<void(const ProbeCost&)> on_cost;                ///< of the growth probe, so far
-  /// On which thread a goroutine (0: none) has just been.
+  std::function<void(const ProbeCost&)> on_cost;  ///< of the growth probe, so far
+  /// On which thread a suspect's goroutine (0: none) has just been.
   std::function<void(const ProcessId&, uint64_t goroutine, uint32_t tid)> on_thread;
   /// A stack that has folds.
   std::function<void(const StackReading&, const Resolver::Addresses&)> on_recursion;

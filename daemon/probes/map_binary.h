@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "base/unique_fd.h"
 #include "probes/map_prober.h"
@@ -26,6 +27,7 @@ struct MapBinary {
 struct RecursingThread {
   uint32_t tid = 0;
   uint64_t goroutine = 0;       ///< its id
+  BootTime seen{};              ///< there
   uint64_t load_bias = 0;       ///< where the process has its program's text: address minus file offset
   std::vector<uint64_t> cycle;  ///< return addresses, as file offsets
 };

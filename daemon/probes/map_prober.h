@@ -48,12 +48,14 @@ struct MapHit {
   uint64_t parent = 0;         ///< that of the caller
   uint64_t map = 0, type = 0;  ///< addresses; type 0: sync.Map
   uint64_t entries = 0;
+  uint64_t room = 0;         ///< for so many, at most; 0: not known
   uint64_t key_hash = 0;     ///< 0: there is none, or it could not be read
   uint32_t key_size = 0;     ///< bytes
   std::string key;           ///< its first 64 bytes, where text was wanted
   uint64_t stack_bytes = 0;  ///< in use, of the goroutine
   bool nil = false, unreadable = false, being_written = false;
-  bool last = false;  ///< the window is full
+  bool overflows = false;  ///< as many overflow buckets as buckets: its keys collide
+  bool last = false;       ///< the window is full
 
   bool operator==(const MapHit&) const = default;
 };

@@ -16,7 +16,7 @@ constexpr std::chrono::milliseconds kLongestWait{1000};
 // Who has just become a suspect earns its first window with each millisecond that it runs: its CPU time is read that
 // often, for so long.
 constexpr std::chrono::milliseconds kFreshWait{2};
-constexpr std::chrono::seconds kFresh{1};
+constexpr std::chrono::seconds kFresh{1};  // also: what is known of a thread, for so long
 
 // Keys that a function gets as numbers are told as numbers, others if they are text: of the rest there is the hash.
 void SpellKeys(const MapBinary& binary, std::vector<MapHit>& hits) {
@@ -95,20 +95,26 @@ void MapWindows::OnUsage(const ProcessId& process, std::chrono::nanoseconds cpu,
   scheduler_.OnMapShare(process, share);
 }
 
-// With the lock held.
-void MapWindows::Refresh(const ProcessId& process) {
-  const auto known = known_.find(process);
-  if (known == known_.end()) return;
-  if (const auto cpu = parts_.cpu_time(process)) scheduler_.OnCpuTime(process, known->second.cpu = *cpu);
+// Not with the lock held: the kernel adds the times up of all threads of a process.
+void MapWindows::Refresh(const std::set<ProcessId>& processes) {
+  std::vector<std::pair<ProcessId, std::chrono::nanoseconds>> times;
+  for (const ProcessId& process : processes) {
+    if (const auto cpu = parts_.cpu_time(process)) times.emplace_back(process, *cpu);
+  }
+  std::lock_guard lock(mutex_);
+  for (const auto& [process, cpu] : times) {
+    const auto known = known_.find(process);
+    if (known != known_.end()) scheduler_.OnCpuTime(process, known->second.cpu = cpu);
+  }
 }
 
 void MapWindows::SetSuspects(const std::set<ProcessId>& suspects) {
+  Refresh(suspects);
   std::lock_guard lock(mutex_);
   const BootTime now = parts_.clock->Boot();
   std::map<ProcessId, BootTime> since;
   for (const ProcessId& process : suspects) {
     if (!known_.contains(process)) continue;
-    Refresh(process);
     const auto before = suspect_since_.find(process);
     since[process] = before == suspect_since_.end() ? now : before->second;
   }
@@ -125,18 +131,22 @@ void MapWindows::OnRecursion(const ProcessId& process, RecursingThread thread) {
 void MapWindows::OnThread(const ProcessId& process, uint64_t goroutine, uint32_t tid) {
   std::lock_guard lock(mutex_);
   const auto known = known_.find(process);
-  if (known == known_.end() || !known->second.recursion || known->second.recursion->goroutine != goroutine) return;
-  if (std::exchange(known->second.recursion->tid, tid) == tid) return;
+  if (known == known_.end()) return;
+  if (auto& recursion = known->second.recursion; recursion && recursion->goroutine == goroutine) {
+    recursion->tid = tid;
+    recursion->seen = parts_.clock->Boot();
+  }
   for (auto& window : windows_) {
     if (!window || window->plan.process != process || !window->thread) continue;
-    window->moved = window->thread->goroutine == goroutine && window->thread->tid != tid;
-    if (window->moved) changed_.notify_all();
+    if (window->thread->goroutine != goroutine || window->thread->tid == tid) continue;
+    window->moved = true;
+    changed_.notify_all();
   }
 }
 
 bool MapWindows::Ask(const ProcessId& process, std::chrono::nanoseconds length) {
+  Refresh({process});
   std::lock_guard lock(mutex_);
-  Refresh(process);
   if (!scheduler_.Ask(process, parts_.clock->Boot() + length)) return false;
   Wake();
   return true;
@@ -175,6 +185,10 @@ NodeWindows MapWindows::Totals() const {
   return scheduler_.node();
 }
 
+bool MapWindows::IsExact(WindowReason reason) const {
+  return reason == WindowReason::kSuspect && parts_.prober->breakpoint_cost().has_value();
+}
+
 absl::Status MapWindows::Open(uint32_t slot, const OpenWindow& window) const {
   const MapBinary& binary = *window.binary;
   if (!IsUnchanged(binary)) {
@@ -188,13 +202,13 @@ absl::Status MapWindows::Open(uint32_t slot, const OpenWindow& window) const {
                      .key_text = parts_.key_text,
                      .g_goid = binary.g_goid,
                      .g_stack_hi = binary.g_stack_hi};
-  if (!window.thread && parts_.options.suspects_only) {
-    return Error(absl::StatusCode::kFailedPrecondition, "{}: which thread recurses is not known", binary.path);
+  if (!window.thread && IsExact(window.plan.reason)) {
+    return Error(absl::StatusCode::kNotFound, "{}: which thread recurses is not known", binary.path);
   }
   if (window.thread) {
     spec.thread = window.thread->tid;
     spec.load_bias = window.thread->load_bias;
-    spec.sites = SitesOfRecursion(binary, *window.thread, window.number);
+    spec.sites = SitesOfRecursion(binary, *window.thread, window.turn);
   } else {
     spec.sites = binary.sites;
   }
@@ -206,16 +220,10 @@ void MapWindows::RunSlot(uint32_t slot, std::stop_token stop) {
   auto& window = windows_[slot];
   while (true) {
     if (!changed_.wait(lock, stop, [&] { return window && !window->closed; })) return;
-    OpenWindow opening = *window;
+    const OpenWindow opening = *window;
     lock.unlock();
     absl::Status status = Open(slot, opening);
-    if (!status.ok() && opening.thread &&
-        !parts_.options.suspects_only) {  // it has ended, or a debugger has all its breakpoints
-      opening.thread.reset();
-      status = Open(slot, opening);
-    }
     lock.lock();
-    window->thread = opening.thread;
     window->opened = parts_.clock->Boot();
     if (status.ok()) {
       changed_.wait_for(lock, window->plan.longest, [&] { return window->full || window->moved || window->closing; });
@@ -333,7 +341,8 @@ void MapWindows::Finish(OpenWindow window) {
   if (!window.status.ok()) {
     // It may have ended before it was added: nobody would say so again.
     if (!parts_.cpu_time(window.plan.process)) OnEnd(window.plan.process);
-    parts_.on_error(window.status);
+    // Threads come and go.
+    if (!absl::IsNotFound(window.status)) parts_.on_error(window.status);
     return;
   }
   if (parts_.key_text) SpellKeys(*window.binary, window.hits);
@@ -353,17 +362,25 @@ bool MapWindows::AnyFresh(BootTime now) const {
 }
 
 void MapWindows::OpenNew() {
+  const BootTime now = parts_.clock->Boot();
+  std::set<ProcessId> fresh;
+  {
+    std::lock_guard lock(mutex_);
+    if (!enabled_) return;
+    for (const auto& [process, since] : suspect_since_) {
+      if (now - since < kFresh) fresh.insert(process);
+    }
+  }
+  Refresh(fresh);
   std::lock_guard lock(mutex_);
   if (!enabled_) return;
-  const BootTime now = parts_.clock->Boot();
-  for (const auto& [process, since] : suspect_since_) {
-    if (now - since < kFresh) Refresh(process);
-  }
   for (const WindowPlan& plan : scheduler_.Open(parts_.clock->Boot())) {
     const auto free = std::ranges::find_if(windows_, [](const auto& window) { return !window; });
-    const Known& known = known_.at(plan.process);
+    Known& known = known_.at(plan.process);
     *free = OpenWindow{.plan = plan, .binary = known.binary, .number = next_number_++};
-    if (plan.reason == WindowReason::kSuspect && parts_.prober->breakpoint_cost()) (*free)->thread = known.recursion;
+    if (!IsExact(plan.reason) || !known.recursion || now - known.recursion->seen > kFresh) continue;
+    (*free)->thread = known.recursion;
+    (*free)->turn = known.turn++;
   }
   changed_.notify_all();
 }

@@ -78,6 +78,7 @@ class MapWindows {
     WindowPlan plan;
     std::shared_ptr<const MapBinary> binary;
     std::optional<RecursingThread> thread;  // by breakpoints in this one
+    uint64_t turn = 0;
     uint64_t number = 0;
     bool full = false, moved = false, closing = false, closed = false, complete = false;
     BootTime opened{}, ended{};
@@ -86,9 +87,11 @@ class MapWindows {
     MapWindowCount count;
     std::vector<MapHit> hits;
   };
-  void Refresh(const ProcessId& process);
+  void Refresh(const std::set<ProcessId>& processes);
   void Run(std::stop_token stop);
   void RunSlot(uint32_t slot, std::stop_token stop);
+  /// By breakpoints in one thread.
+  bool IsExact(WindowReason reason) const;
   absl::Status Open(uint32_t slot, const OpenWindow& window) const;
   void ReadHits();
   void FinishClosed();
@@ -111,6 +114,7 @@ class MapWindows {
     std::chrono::nanoseconds cpu{};  // over its life, as far as was told
     double map_share = 0;
     std::optional<RecursingThread> recursion;
+    uint64_t turn = 0;  // of its recursion's windows
   };
   std::map<ProcessId, Known> known_;
   std::map<ProcessId, BootTime> suspect_since_;

@@ -9,6 +9,10 @@ using std::chrono::nanoseconds;
 
 // Hits that still came after a window's end, at most, on the machine where windows were first measured.
 constexpr uint64_t kFirstOverrun = 74;
+// A window of breakpoints is over when the first function has had all its hits; the others may have as many.
+constexpr double kFirstExactOverrun = 1, kLongestExactOverrun = 3;
+// A goroutine may change threads faster than it can be followed.
+constexpr unsigned kMostFollowed = 3;
 
 // A longer overrun is an accident, and is paid as debt. If it were expected, no window would open to show otherwise.
 uint64_t LongestOverrun(uint64_t hits) { return std::max(10 * hits, kFirstOverrun); }
@@ -18,9 +22,11 @@ nanoseconds Doubled(nanoseconds gap, unsigned times, nanoseconds most) {
   return std::min(gap, most);
 }
 
-nanoseconds ShareOf(double share, nanoseconds time) {
-  return nanoseconds(static_cast<int64_t>(share * static_cast<double>(time.count())));
+nanoseconds Times(nanoseconds time, double factor) {
+  return nanoseconds(static_cast<int64_t>(factor * static_cast<double>(time.count())));
 }
+
+nanoseconds ShareOf(double share, nanoseconds time) { return Times(time, share); }
 
 void Count(const WindowOutcome& outcome, WindowReason reason, WindowTally& tally) {
   ++tally.windows.at(static_cast<size_t>(reason));
@@ -37,7 +43,8 @@ WindowScheduler::WindowScheduler(const WindowOptions& options, unsigned cpus)
       node_share_(options.node_share * cpus),
       for_suspects_(node_share_ * options.suspects_part, DepthOf(node_share_ * options.suspects_part)),
       for_others_(node_share_ * (1 - options.suspects_part), DepthOf(node_share_ * (1 - options.suspects_part))) {
-  overruns_[next_overrun_++] = kFirstOverrun;
+  overruns_.Learn(kFirstOverrun);
+  exact_overruns_.Learn(kFirstExactOverrun);
   for_suspects_.Fill();
   for_others_.Fill();
 }
@@ -100,7 +107,8 @@ void WindowScheduler::SetSuspects(std::set<ProcessId> suspects) {
     Entry* const entry = Find(process);
     if (entry == nullptr || suspects_.contains(process)) continue;
     entry->at_once = true;
-    entry->misses = 0;
+    PastOf(*entry, WindowReason::kSuspect).misses = 0;
+    entry->missed = 0;
     Enqueue(process, *entry);
   }
   suspects_ = std::move(suspects);
@@ -121,18 +129,20 @@ uint64_t WindowScheduler::MostHits(WindowReason reason) const {
   return IsExact(reason) ? options_.exact_hits : options_.hits;
 }
 
-// Of 64 numbers the 99th percentile is the greatest.
 nanoseconds WindowScheduler::Expected(uint64_t hits, WindowReason reason) const {
-  if (IsExact(reason)) return options_.exact_hit_price * hits;
-  return options_.hit_price * (hits + std::ranges::max(overruns_));
+  if (IsExact(reason))
+    return Times(options_.exact_hit_price, static_cast<double>(hits) * (1 + exact_overruns_.Worst()));
+  return Times(options_.hit_price, static_cast<double>(hits) + overruns_.Worst());
 }
 
 // A suspect may be young and poor, and its first hits say most.
 uint64_t WindowScheduler::HitsFor(const Entry& entry, WindowReason reason) const {
   if (reason != WindowReason::kSuspect) return options_.hits;
   const nanoseconds left = entry.life.left();
-  const int64_t hits = IsExact(reason) ? left / options_.exact_hit_price
-                                       : left / options_.hit_price - static_cast<int64_t>(std::ranges::max(overruns_));
+  const double price = static_cast<double>((IsExact(reason) ? options_.exact_hit_price : options_.hit_price).count());
+  const double covered = static_cast<double>(left.count()) / price;
+  const auto hits =
+      static_cast<int64_t>(IsExact(reason) ? covered / (1 + exact_overruns_.Worst()) : covered - overruns_.Worst());
   const uint64_t least = IsExact(reason) ? options_.least_exact_hits : options_.least_hits;
   return static_cast<uint64_t>(std::clamp(hits, static_cast<int64_t>(least), static_cast<int64_t>(MostHits(reason))));
 }
@@ -179,8 +189,8 @@ nanoseconds WindowScheduler::GapOf(double map_share) const {
 
 BootTime WindowScheduler::TurnOf(const Entry& entry) const {
   const nanoseconds gap = GapOf(entry.map_share);
-  if (!entry.closed) return entry.map_share > 0 ? entry.added : entry.added + gap;
-  return *entry.closed + Doubled(gap, entry.misses, std::max<nanoseconds>(gap, options_.longest_backoff));
+  if (!entry.whole.closed) return entry.map_share > 0 ? entry.added : entry.added + gap;
+  return *entry.whole.closed + Doubled(gap, entry.whole.misses, std::max<nanoseconds>(gap, options_.longest_backoff));
 }
 
 // Puts it where it belongs in the queue, or nowhere. One that cannot pay is back when it has used more CPU time.
@@ -201,8 +211,9 @@ std::vector<WindowScheduler::Due> WindowScheduler::Urgent(WindowReason reason) c
     if (found == entries_.end() || open_.contains(process) || !IsCovered(found->second, reason)) return;
     const Entry& entry = found->second;
     const nanoseconds most = options_.asked_backoff;
-    const bool waits = entry.closed && !entry.at_once;
-    due.emplace_back(waits ? *entry.closed + Doubled(options_.urgent_gap, entry.misses, most) : BootTime{}, process);
+    const Entry::Past& past = IsExact(reason) ? entry.exact : entry.whole;
+    const bool waits = past.closed && !(reason == WindowReason::kSuspect && entry.at_once);
+    due.emplace_back(waits ? *past.closed + Doubled(options_.urgent_gap, past.misses, most) : BootTime{}, process);
   };
   if (reason == WindowReason::kSuspect) {
     for (const ProcessId& process : suspects_) consider(process);
@@ -249,8 +260,8 @@ WindowPlan WindowScheduler::Begin(const ProcessId& process, Entry& entry, Window
   const uint64_t hits = HitsFor(entry, reason);
   const nanoseconds held = Expected(hits, reason);
   PartOf(reason).Hold(held);
-  open_.emplace(process, OpenWindow{.reason = reason, .held = held});
-  entry.at_once = false;
+  open_.emplace(process, OpenWindow{.reason = reason, .held = held, .hits = hits});
+  if (reason == WindowReason::kSuspect) entry.at_once = false;
   Enqueue(process, entry);
   return {.process = process,
           .reason = reason,
@@ -261,29 +272,37 @@ WindowPlan WindowScheduler::Begin(const ProcessId& process, Entry& entry, Window
 void WindowScheduler::OnClosed(const WindowOutcome& outcome, BootTime now) {
   const auto open = open_.find(outcome.process);
   if (open == open_.end()) return;
-  const auto [reason, held] = open->second;
+  const OpenWindow window = open->second;
+  const WindowReason reason = window.reason;
   open_.erase(open);
   EarnUntil(now);
-  PartOf(reason).Release(held);
+  PartOf(reason).Release(window.held);
   PartOf(reason).Spend(outcome.cost);
   Count(outcome, reason, tally_);
-  if (!IsExact(reason)) Learn(outcome);
+  Learn(outcome, window);
   Entry* const entry = Find(outcome.process);
   if (entry == nullptr) return;
   entry->life.Spend(outcome.cost);
-  entry->at_once = outcome.missed;
+  entry->missed = outcome.missed ? entry->missed + 1 : 0;
+  if (outcome.missed && entry->missed <= kMostFollowed) entry->at_once = true;
   if (reason == WindowReason::kRound) entry->standing.Spend(outcome.cost);
   Count(outcome, reason, entry->tally);
-  entry->closed = now;
-  entry->misses = outcome.hits == 0 ? entry->misses + 1 : 0;
+  Entry::Past& past = PastOf(*entry, reason);
+  past.closed = now;
+  past.misses = outcome.hits == 0 ? past.misses + 1 : 0;
   Enqueue(outcome.process, *entry);
 }
 
 // A window that ended by time had no overrun that tells of others.
-void WindowScheduler::Learn(const WindowOutcome& outcome) {
-  if (outcome.hits < options_.hits) return;
-  overruns_[next_overrun_] = std::min(outcome.hits - options_.hits, LongestOverrun(options_.hits));
-  next_overrun_ = (next_overrun_ + 1) % overruns_.size();
+void WindowScheduler::Learn(const WindowOutcome& outcome, const OpenWindow& window) {
+  const uint64_t end = IsExact(window.reason) ? window.hits : options_.hits;
+  if (outcome.hits < end) return;
+  const auto over = static_cast<double>(outcome.hits - end);
+  if (IsExact(window.reason)) {
+    exact_overruns_.Learn(std::min(over / static_cast<double>(end), kLongestExactOverrun));
+  } else {
+    overruns_.Learn(std::min(over, static_cast<double>(LongestOverrun(end))));
+  }
 }
 
 std::optional<BootTime> WindowScheduler::NextDue(BootTime now) const {

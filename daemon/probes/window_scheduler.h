@@ -2,6 +2,7 @@
 // clock, no I/O.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -47,13 +48,13 @@ struct WindowOptions {
   uint64_t hits = 200;                       ///< tell maps, keys and callers apart, and cost 0.6 ms
   /// The same of suspects, if their windows end by themselves with the last hit. 0: they are as the others are.
   std::chrono::nanoseconds exact_hit_price{0};
-  uint64_t exact_hits = 48;       ///< of such a window: a breakpoint costs ten times what a probe does
+  uint64_t exact_hits = 24;       ///< of each function in such a window: a breakpoint costs ten times what a probe does
   uint64_t least_hits = 24;       ///< of a suspect that cannot pay more yet: enough to see the same key each time
-  uint64_t least_exact_hits = 8;  ///< two lookups a level, and four levels
+  uint64_t least_exact_hits = 8;  ///< the same line asks for the same key four times, also if another does so between
   std::chrono::nanoseconds length = std::chrono::milliseconds(10);  ///< fewer hits in that: maps are not its burden
   std::chrono::nanoseconds suspect_length = std::chrono::milliseconds(
       200);  ///< the same of a suspect's: while the runtime moves a large stack, the program asks no map
-  bool suspects_only = false;  ///< what others' windows cost cannot be bounded on this kernel
+  bool suspects_only = false;     ///< what others' windows cost cannot be bounded on this kernel
   double standing_share = 0.001;  ///< of the process's CPU time, for its turns: nobody notices
   double process_share = 0.01;    ///< of it, for all that profd does to it: what is promised
   double node_share = 0.005;      ///< of all CPUs
@@ -135,15 +136,29 @@ class WindowScheduler {
     std::chrono::nanoseconds cpu_time{}, other_cost{};
     double map_share = 0;
     BootTime added{};
-    std::optional<BootTime> closed;  // its last window
-    unsigned misses = 0;             // windows in a row that found nothing, or failed
+    struct Past {
+      std::optional<BootTime> closed;  // the last window
+      unsigned misses = 0;             // windows in a row that found nothing, or failed
+    };
+    Past whole, exact;               // a suspect's exact windows say nothing about the process as a whole
     bool at_once = false;            // has become a suspect, and had no window since
+    unsigned missed = 0;             // exact windows in a row that were in the wrong thread
     std::optional<BootTime> queued;  // where in queue_
     WindowTally tally;
   };
   struct OpenWindow {
     WindowReason reason;
     std::chrono::nanoseconds held;
+    uint64_t hits;  // as planned
+  };
+  /// Hits beyond a window's end, of the last ones that had enough hits to end; of exact ones as a part of those
+  /// planned.
+  struct Overruns {
+    void Learn(double overrun) { last[next++ % last.size()] = overrun; }
+    // Of 64 numbers the 99th percentile is the greatest.
+    double Worst() const { return *std::max_element(last.begin(), last.end()); }
+    std::array<double, 64> last{};
+    size_t next = 0;
   };
   using Due = std::pair<BootTime, ProcessId>;
 
@@ -165,7 +180,8 @@ class WindowScheduler {
   void OpenUrgent(WindowReason reason, BootTime now, std::vector<WindowPlan>& plans);
   void OpenRound(BootTime now, std::vector<WindowPlan>& plans);
   WindowPlan Begin(const ProcessId& process, Entry& entry, WindowReason reason);
-  void Learn(const WindowOutcome& outcome);
+  Entry::Past& PastOf(Entry& entry, WindowReason reason) const { return IsExact(reason) ? entry.exact : entry.whole; }
+  void Learn(const WindowOutcome& outcome, const OpenWindow& window);
 
   const WindowOptions options_;
   const double node_share_;              // of one CPU
@@ -177,8 +193,7 @@ class WindowScheduler {
   std::map<ProcessId, BootTime> asked_;  // until when
   std::set<Due> queue_;                  // whose turns are covered and not open
   std::map<ProcessId, OpenWindow> open_;
-  std::array<uint64_t, 64> overruns_{};  // hits beyond a window's end, of the last ones that had enough hits to end
-  size_t next_overrun_ = 0;
+  Overruns overruns_, exact_overruns_;
   WindowTally tally_;
 };
 

@@ -8,7 +8,8 @@
 
 namespace profd {
 
-/// User + system time of all its threads, dead ones too, in steps of a clock tick. Nothing: it is gone.
+/// User + system time of all its threads, dead ones too, by its own clock, or in steps of a clock tick where /proc is
+/// not that of this machine. Nothing: it is gone.
 std::optional<std::chrono::nanoseconds> ReadCpuTime(const ProcFs& proc_fs, const ProcessId& process);
 
 }  // namespace profd

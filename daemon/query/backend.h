@@ -130,6 +130,8 @@ class Backend {
   virtual std::shared_ptr<void> WatchRecursion(std::function<void(const RecursionEvent&)> sink) = 0;
   /// Where a process uses maps, by what is known now; and asks for more, for some seconds from now on.
   virtual MapAnswer MapSites(const Process& process) = 0;
+  /// Of living processes whose map functions have been probed.
+  virtual std::vector<ProcessMapRate> MapRates() const = 0;
   /// Switches all probes; returns when it is so. What it was before.
   virtual absl::StatusOr<bool> SetProbes(bool on) = 0;
   virtual DaemonStatus Status() const = 0;

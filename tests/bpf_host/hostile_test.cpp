@@ -43,7 +43,8 @@ class HostileStack : public testing::Test {
 
 TEST_F(HostileStack, TheBoundOnWorkIsItselfSmall) {
   EXPECT_LE(profd_host_most_reads(), 3'600u);
-  EXPECT_LE(profd_host_most_steps(), 36'000u);
+  EXPECT_LE(profd_host_most_steps(), 54'000u)
+      << "of these 24'000 for words on the pages of an estimate, at 1.5 ns each";
 }
 
 TEST_F(HostileStack, NoiseEnds) {

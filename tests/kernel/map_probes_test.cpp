@@ -195,6 +195,33 @@ TEST_F(MapProbesTest, ABreakpointIsOfOneThreadAndEndsByItself) {
   EXPECT_TRUE(hits.back().last);
 }
 
+TEST_F(MapProbesTest, EachBreakpointHasItsOwnEnd) {
+  const Child child([registers = Registers(7)] { CallWithoutEnd(registers); }, 1 << 20);
+  MapWindowSpec spec = Spec(IdOf(child.pid()), MapFunction::Key::kFast64);
+  std::this_thread::sleep_for(milliseconds(20));
+  spec.thread = ThreadOf(child);
+  spec.load_bias = site_.address - site_.offset;
+  spec.sites.push_back({.offset = site_.offset + 2, .function = 10});  // the next instruction
+  ASSERT_TRUE(probes_->Open(3, spec).ok());
+  std::this_thread::sleep_for(milliseconds(100));
+  EXPECT_EQ(probes_->Close(3).hits, 2 * spec.most_hits);
+  std::vector<MapHit> hits;
+  probes_->Read(hits);
+  EXPECT_EQ(std::ranges::count(hits, 9, &MapHit::function), spec.most_hits);
+  EXPECT_EQ(std::ranges::count(hits, 10, &MapHit::function), spec.most_hits);
+  EXPECT_EQ(std::ranges::count(hits, true, &MapHit::last), 2);
+}
+
+TEST_F(MapProbesTest, AThreadOfAnotherProcessIsNotTouched) {
+  const Child child([registers = Registers(7)] { CallWithoutEnd(registers); }, 1 << 20);
+  const Child other([registers = Registers(7)] { CallWithoutEnd(registers); }, 1 << 20);
+  MapWindowSpec spec = Spec(IdOf(child.pid()), MapFunction::Key::kFast64);
+  std::this_thread::sleep_for(milliseconds(20));
+  spec.thread = ThreadOf(other);
+  spec.load_bias = site_.address - site_.offset;
+  EXPECT_TRUE(absl::IsNotFound(probes_->Open(3, spec)));
+}
+
 TEST_F(MapProbesTest, AThreadThatIsGoneHasNoBreakpoints) {
   MapWindowSpec spec = Spec({.tgid = 0x3fffff}, MapFunction::Key::kFast64);
   spec.thread = 0x3fffff;
@@ -269,6 +296,21 @@ TEST_F(MapProbesTest, MapsThatCannotBeReadAreCountedAllTheSame) {
   ASSERT_FALSE(hits.empty());
   EXPECT_EQ(hits.front().key_hash, 0u);
   EXPECT_THAT(hits.front().key, testing::IsEmpty());
+}
+
+TEST_F(MapProbesTest, TheRoomOfAMapIsReadInBothLayouts) {
+  memory_.Put(memory_.map, 9, uint8_t{5});
+  memory_.Put(memory_.map, 10, uint16_t{31});
+  MapHit hit = Watch(Registers(7), MapFunction::Key::kFast64).at(0);
+  EXPECT_EQ(hit.room, 8u << 5);
+  EXPECT_FALSE(hit.overflows);
+  memory_.Put(memory_.map, 10, uint16_t{32});
+  EXPECT_TRUE(Watch(Registers(7), MapFunction::Key::kFast64).at(0).overflows);
+  hit = Watch(Registers(7), MapFunction::Key::kFast64, false, true).at(0);
+  EXPECT_EQ(hit.room, 8u) << "one group";
+  EXPECT_FALSE(hit.overflows);
+  memory_.Put(memory_.map, 24, uint64_t{16});
+  EXPECT_EQ(Watch(Registers(7), MapFunction::Key::kFast64, false, true).at(0).room, 16u << 10);
 }
 
 TEST_F(MapProbesTest, AMapThatIsWrittenIsSeenInBothLayouts) {

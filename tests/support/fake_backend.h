@@ -136,6 +136,8 @@ class FakeBackend final : public Backend {
     std::lock_guard lock(mutex_);
     return maps;
   }
+  std::vector<ProcessMapRate> MapRates() const override { return map_rates; }
+  std::vector<ProcessMapRate> map_rates;
   absl::StatusOr<bool> SetProbes(bool on) override {
     std::lock_guard lock(mutex_);
     return std::exchange(status.probes_on, on);

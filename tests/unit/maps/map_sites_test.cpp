@@ -173,6 +173,31 @@ TEST_F(MapSitesTest, UseWhileAnotherWritesIsAHazard) {
   EXPECT_THAT(sites.Sites().at(0).hazards, ElementsAre("used while another goroutine writes it"));
 }
 
+TEST_F(MapSitesTest, OverflowBucketsAreAHazard) {
+  MapHit hit = Read();
+  hit.overflows = true;
+  Add({hit});
+  EXPECT_THAT(sites.Sites().at(0).hazards, ElementsAre(HasSubstr("keys collide")));
+  hit.overflows = false;
+  Add({hit});
+  EXPECT_THAT(sites.Sites().at(0).hazards, IsEmpty()) << "it has been copied since";
+}
+
+TEST_F(MapSitesTest, RoomForManyMoreIsAHazardOfLargeMaps) {
+  MapHit hit = Read();
+  hit.entries = 255;
+  hit.room = 4096;
+  Add({hit});
+  EXPECT_THAT(sites.Sites().at(0).hazards, ElementsAre(HasSubstr("255 entries in room for 4096")));
+  hit.entries = 256;
+  Add({hit});
+  EXPECT_THAT(sites.Sites().at(0).hazards, IsEmpty());
+  hit.entries = 1;
+  hit.room = 2048;
+  Add({hit});
+  EXPECT_THAT(sites.Sites().at(0).hazards, IsEmpty()) << "nobody misses that";
+}
+
 TEST_F(MapSitesTest, WritersAreCounted) {
   Add({Write(1), Write(2), Write(2)});
   EXPECT_THAT(sites.Sites().at(0).hazards, ElementsAre("written by 2 goroutines"));

@@ -97,7 +97,7 @@ class MapWindowsTest : public ::testing::Test {
         MapWindowsParts{.prober = &prober_,
                         .cpu_time = [](const ProcessId&) { return std::optional(std::chrono::nanoseconds(1h)); },
                         .clock = &clock_,
-                        .options = {.length = 50ms, .suspects_only = suspects_only_},
+                        .options = {.length = 50ms},
                         .cpus = 2,
                         .key_text = key_text,
                         .on_window =
@@ -123,7 +123,6 @@ class MapWindowsTest : public ::testing::Test {
     return done_.size();
   }
 
-  bool suspects_only_ = false;
   FakeProber prober_;
   SystemClock clock_;
   std::shared_ptr<const MapBinary> binary_;
@@ -156,7 +155,7 @@ TEST_F(MapWindowsTest, ASuspectsWindowIsOfTheThreadThatRecurses) {
   prober_.breakpoint = 10us;
   prober_.hits_a_window = 10;
   Start();
-  windows_->OnRecursion(kProcess, {.tid = 77, .load_bias = 0x1000, .cycle = {8}});
+  windows_->OnRecursion(kProcess, {.tid = 77, .seen = clock_.Boot(), .load_bias = 0x1000, .cycle = {8}});
   windows_->SetSuspects({kProcess});
   ASSERT_TRUE(Eventually([this] { return done() > 0; }));
   windows_->Stop();
@@ -170,7 +169,7 @@ TEST_F(MapWindowsTest, ASuspectsWindowIsOfTheThreadThatRecurses) {
 TEST_F(MapWindowsTest, AWindowFollowsAGoroutineToAnotherThread) {
   prober_.breakpoint = 10us;
   Start();
-  windows_->OnRecursion(kProcess, {.tid = 77, .goroutine = 5});
+  windows_->OnRecursion(kProcess, {.tid = 77, .goroutine = 5, .seen = clock_.Boot()});
   windows_->SetSuspects({kProcess});
   ASSERT_TRUE(Eventually([this] { return prober_.open() > 0; }));
   windows_->OnThread(kProcess, 6, 79);
@@ -183,34 +182,27 @@ TEST_F(MapWindowsTest, AWindowFollowsAGoroutineToAnotherThread) {
   EXPECT_LT(done_.front().length, 200ms) << "it did not wait for its end";
 }
 
-TEST_F(MapWindowsTest, WithoutBreakpointsASuspectsWindowIsOfAllThreads) {
+TEST_F(MapWindowsTest, ARecursionThatIsNotThereAnyMoreIsNotLookedFor) {
   prober_.breakpoint = 10us;
-  prober_.no_breakpoints_left = true;
-  prober_.hits_a_window = 10;
   Start();
-  windows_->OnRecursion(kProcess, {.tid = 77, .load_bias = 0x1000, .cycle = {8}});
+  windows_->OnRecursion(kProcess, {.tid = 77, .seen = clock_.Boot() - 2s});
   windows_->SetSuspects({kProcess});
-  ASSERT_TRUE(Eventually([this] { return done() > 0; }));
+  ASSERT_TRUE(Eventually([this] { return windows_->Totals().tally.failed > 0; }));
   windows_->Stop();
-  EXPECT_EQ(prober_.specs.front().thread, 0u);
-  EXPECT_FALSE(done_.front().one_thread);
-  EXPECT_EQ(done_.front().hit_price, 2us);
+  EXPECT_THAT(prober_.specs, IsEmpty()) << "nor is the whole process probed";
+  EXPECT_THAT(errors_, IsEmpty()) << "that is nothing to tell";
 }
 
-TEST_F(MapWindowsTest, WhereAllProcessesWouldBeProbedNoneIs) {
+TEST_F(MapWindowsTest, WithoutBreakpointsASuspectIsNotProbed) {
   prober_.breakpoint = 10us;
   prober_.no_breakpoints_left = true;
-  suspects_only_ = true;
   Start();
-  windows_->OnRecursion(kProcess, {.tid = 77});
+  windows_->OnRecursion(kProcess, {.tid = 77, .seen = clock_.Boot()});
   windows_->SetSuspects({kProcess});
-  const auto errors = [this] {
-    std::lock_guard lock(mutex_);
-    return errors_.size();
-  };
-  ASSERT_TRUE(Eventually([&errors] { return errors() > 0; }));
+  ASSERT_TRUE(Eventually([this] { return windows_->Totals().tally.failed > 0; }));
   windows_->Stop();
   EXPECT_THAT(prober_.specs, IsEmpty());
+  EXPECT_THAT(errors_, ElementsAre("all taken"));
 }
 
 TEST_F(MapWindowsTest, AFullWindowEndsEarly) {

@@ -7,15 +7,15 @@ namespace {
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-TEST(ExactWindows, HaveNoOverrunToPayFor) {
+TEST(ExactWindows, HaveLittleOverrunToPayFor) {
   WindowOptions options;
   options.hit_price = 1us;
   options.exact_hit_price = 10us;
   WindowScheduler scheduler(options, 2);
-  scheduler.Add(Pid(1), 100 * 8 * 10us - 1us, kStart);
+  scheduler.Add(Pid(1), 100 * 8 * 2 * 10us - 1us, kStart);
   scheduler.SetSuspects({Pid(1)});
   EXPECT_THAT(scheduler.Open(kStart), IsEmpty());
-  scheduler.OnCpuTime(Pid(1), 100 * 8 * 10us + 1us);
+  scheduler.OnCpuTime(Pid(1), 100 * 8 * 2 * 10us + 1us);
   auto plans = scheduler.Open(kStart);
   ASSERT_THAT(plans, SizeIs(1));
   EXPECT_EQ(plans.front().most_hits, 8u);
@@ -25,15 +25,15 @@ TEST(ExactWindows, HaveNoOverrunToPayFor) {
   EXPECT_THAT(scheduler.Open(kStart + 1ms), IsEmpty()) << "there is time between two";
   plans = scheduler.Open(kStart + 1s);
   ASSERT_THAT(plans, SizeIs(1));
-  EXPECT_EQ(plans.front().most_hits, 48u) << "more say no more";
-  scheduler.OnClosed({.process = Pid(1), .attached = true, .hits = 48, .cost = 480us}, kStart + 1s);
+  EXPECT_EQ(plans.front().most_hits, 24u) << "more say no more";
+  scheduler.OnClosed({.process = Pid(1), .attached = true, .hits = 24, .cost = 240us}, kStart + 1s);
 
   // What looked into the wrong thread does not count.
   plans = scheduler.Open(kStart + 2s);
   ASSERT_THAT(plans, SizeIs(1));
   scheduler.OnClosed({.process = Pid(1), .attached = true, .missed = true}, kStart + 2s);
   EXPECT_THAT(scheduler.Open(kStart + 2s), SizeIs(1));
-  scheduler.OnClosed({.process = Pid(1), .attached = true, .hits = 48, .cost = 480us}, kStart + 2s);
+  scheduler.OnClosed({.process = Pid(1), .attached = true, .hits = 24, .cost = 240us}, kStart + 2s);
 
   // Others are as before.
   scheduler.SetSuspects({});
@@ -41,6 +41,62 @@ TEST(ExactWindows, HaveNoOverrunToPayFor) {
   plans = scheduler.Open(kStart + 100s);
   ASSERT_THAT(plans, SizeIs(1));
   EXPECT_EQ(plans.front().most_hits, 200u);
+}
+
+WindowOptions Exact() {
+  WindowOptions options;
+  options.hit_price = 1us;
+  options.exact_hit_price = 10us;
+  return options;
+}
+
+TEST(ExactWindows, LeaveTurnsAndQuestionsAsTheyWere) {
+  WindowScheduler scheduler(Exact(), 2);
+  scheduler.Add(Pid(1), 1h, kStart);
+  scheduler.SetSuspects({Pid(1)});
+  for (int misses = 0; misses < 10; ++misses) {
+    ASSERT_THAT(scheduler.Open(kStart + misses * 10s), SizeIs(1));
+    scheduler.OnClosed({.process = Pid(1), .attached = true}, kStart + misses * 10s);
+  }
+  EXPECT_TRUE(scheduler.Ask(Pid(1), kStart + 1h));
+  const auto plans = scheduler.Open(kStart + 90s);
+  ASSERT_THAT(plans, SizeIs(1));
+  EXPECT_EQ(plans.front().reason, WindowReason::kAsked) << "its first";
+}
+
+TEST(ExactWindows, ComeAtOnceAlsoAfterATurn) {
+  WindowScheduler scheduler(Exact(), 2);
+  scheduler.Add(Pid(1), 1h, kStart);
+  scheduler.OnMapShare(Pid(1), 0.5);
+  ASSERT_THAT(scheduler.Open(kStart), SizeIs(1));
+  scheduler.SetSuspects({Pid(1)});
+  EXPECT_THAT(scheduler.Open(kStart), IsEmpty()) << "one at a time";
+  scheduler.OnClosed({.process = Pid(1), .attached = true}, kStart);
+  EXPECT_THAT(scheduler.Open(kStart), SizeIs(1));
+}
+
+TEST(ExactWindows, AreNotSentAfterAGoroutineForEver) {
+  WindowScheduler scheduler(Exact(), 2);
+  scheduler.Add(Pid(1), 1h, kStart);
+  scheduler.SetSuspects({Pid(1)});
+  for (int window = 0; window < 4; ++window) {
+    ASSERT_THAT(scheduler.Open(kStart), SizeIs(1)) << window;
+    scheduler.OnClosed({.process = Pid(1), .attached = true, .missed = true}, kStart);
+  }
+  EXPECT_THAT(scheduler.Open(kStart), IsEmpty());
+}
+
+TEST(ExactWindows, LearnWhatComesAfterTheirEnd) {
+  WindowScheduler scheduler(Exact(), 2);
+  scheduler.Add(Pid(1), 1h, kStart);
+  scheduler.Add(Pid(2), 100 * 8 * 2 * 10us + 1us, kStart);
+  scheduler.SetSuspects({Pid(1)});
+  ASSERT_THAT(scheduler.Open(kStart), SizeIs(1));
+  scheduler.OnClosed({.process = Pid(1), .attached = true, .hits = 3 * 24, .cost = 720us}, kStart);
+  scheduler.SetSuspects({Pid(2)});
+  EXPECT_THAT(scheduler.Open(kStart), IsEmpty()) << "others have taken twice as many";
+  scheduler.OnCpuTime(Pid(2), 100 * 8 * 3 * 10us + 1us);
+  EXPECT_THAT(scheduler.Open(kStart), SizeIs(1));
 }
 
 TEST(ExactWindows, AreAllThereAreOnKernelsWhereOthersHaveNoBound) {
