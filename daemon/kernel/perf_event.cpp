@@ -35,8 +35,10 @@ absl::StatusOr<UniqueFd> OpenThreadEvent(perf_event_attr& attr, pid_t tid, std::
   UniqueFd fd(static_cast<int>(syscall(SYS_perf_event_open, &attr, tid, -1, -1, PERF_FLAG_FD_CLOEXEC)));
   if (fd) return fd;
   const int error = errno;
-  return Error(error == ENOSPC ? absl::StatusCode::kResourceExhausted : absl::StatusCode::kFailedPrecondition,
-               "perf_event_open({}) of thread {}: {}", what, tid, ErrnoText(error));
+  const auto code = error == ENOSPC  ? absl::StatusCode::kResourceExhausted
+                    : error == ESRCH ? absl::StatusCode::kNotFound
+                                     : absl::StatusCode::kFailedPrecondition;
+  return Error(code, "perf_event_open({}) of thread {}: {}", what, tid, ErrnoText(error));
 }
 
 // A record may wrap around the ring's end.

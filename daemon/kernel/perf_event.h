@@ -25,6 +25,7 @@ absl::StatusOr<std::vector<int>> OnlineCpus();
 absl::StatusOr<UniqueFd> OpenTick(int cpu, uint64_t period_ns, bool hardware_cycles, uint32_t sample_hz);
 
 /// A breakpoint of the CPU at an instruction of one thread; not yet enabled. ResourceExhausted: the thread's are taken.
+/// NotFound: the thread has ended.
 absl::StatusOr<UniqueFd> OpenBreakpoint(pid_t tid, uint64_t address);
 
 /// Nothing that counts. While an event of some thread is open the next ones take 0.2 ms to open; the first takes 7

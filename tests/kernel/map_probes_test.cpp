@@ -225,7 +225,7 @@ TEST_F(MapProbesTest, AThreadOfAnotherProcessIsNotTouched) {
 TEST_F(MapProbesTest, AThreadThatIsGoneHasNoBreakpoints) {
   MapWindowSpec spec = Spec({.tgid = 0x3fffff}, MapFunction::Key::kFast64);
   spec.thread = 0x3fffff;
-  EXPECT_FALSE(probes_->Open(3, spec).ok());
+  EXPECT_TRUE(absl::IsNotFound(probes_->Open(3, spec)));
 }
 
 TEST_F(MapProbesTest, AnotherProcessOfTheBinaryIsNotTold) {

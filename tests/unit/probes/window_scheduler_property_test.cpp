@@ -40,12 +40,16 @@ class NodeBooks {
 struct OpenWindow {
   WindowReason reason;
   nanoseconds expected;
+  uint64_t hits;  // planned
 };
 
 class World {
  public:
   explicit World(uint64_t seed)
-      : random_(seed), options_{.hit_price = 1us * (1 << Upto(5))}, cpus_(1 << Upto(6)), scheduler_(options_, cpus_) {}
+      : random_(seed),
+        options_{.hit_price = 1us * (1 << Upto(5)), .exact_hit_price = seed % 2 == 0 ? 10us : 0us},
+        cpus_(1 << Upto(6)),
+        scheduler_(options_, cpus_) {}
 
   void Step() {
     PassTime();
@@ -143,22 +147,37 @@ class World {
     const OpenWindow window = open_.at(process);
     open_.erase(process);
     WindowOutcome outcome{.process = process, .attached = !OneIn(20)};
-    if (outcome.attached) outcome.hits = OneIn(4) ? Upto(200) : 200 + Upto(OneIn(30) ? 100'000 : 100);
-    outcome.cost = options_.hit_price * outcome.hits;
+    const bool exact = IsExact(window.reason);
+    const uint64_t end = exact ? window.hits : 200;
+    if (outcome.attached) outcome.hits = OneIn(4) ? Upto(end) : end + Upto(OneIn(30) ? 500 * end : end / 2);
+    outcome.cost = (exact ? options_.exact_hit_price : options_.hit_price) * outcome.hits;
     if (OneIn(10)) outcome.cost *= 10;
+    outcome.missed = exact && outcome.hits == 0 && OneIn(2);
     scheduler_.OnClosed(outcome, now_);
-    if (outcome.hits >= options_.hits) Overran(outcome.hits - options_.hits);
+    if (outcome.hits >= end) Overran(outcome.hits - end, exact ? end : 0);
     CheckNode(window, outcome.cost);
     spent_ += outcome.cost;
     if (const auto account = accounts_.find(process); account != accounts_.end()) {
       CheckProcess(account->second, window, outcome.cost);
     }
   }
-  void Overran(uint64_t hits) {
+  bool IsExact(WindowReason reason) const {
+    return reason == WindowReason::kSuspect && options_.exact_hit_price > nanoseconds(0);
+  }
+  void Overran(uint64_t hits, uint64_t exact_end) {
+    if (exact_end > 0) {
+      exact_overruns_.push_back(std::min(static_cast<double>(hits) / static_cast<double>(exact_end), 3.0));
+      if (exact_overruns_.size() > 64) exact_overruns_.pop_front();
+      return;
+    }
     overruns_.push_back(std::min(hits, 10 * options_.hits));
     if (overruns_.size() > 64) overruns_.pop_front();
   }
   nanoseconds Expected(const WindowPlan& plan) const {
+    if (IsExact(plan.reason)) {
+      return std::chrono::duration_cast<nanoseconds>(options_.exact_hit_price * static_cast<double>(plan.most_hits) *
+                                                     (1 + std::ranges::max(exact_overruns_)));
+    }
     return options_.hit_price * (plan.most_hits + std::ranges::max(overruns_));
   }
 
@@ -183,7 +202,7 @@ class World {
 
   void Check(const WindowPlan& plan) {
     ++opened_.at(static_cast<size_t>(plan.reason));
-    ASSERT_TRUE(open_.try_emplace(plan.process, OpenWindow{plan.reason, Expected(plan)}).second)
+    ASSERT_TRUE(open_.try_emplace(plan.process, OpenWindow{plan.reason, Expected(plan), plan.most_hits}).second)
         << "two of one process";
     ASSERT_TRUE(accounts_.contains(plan.process)) << "it has ended";
     const Account& account = accounts_.at(plan.process);
@@ -211,6 +230,7 @@ class World {
   std::map<ProcessId, OpenWindow> open_;
   std::set<ProcessId> suspects_;
   std::deque<uint64_t> overruns_{74};
+  std::deque<double> exact_overruns_{1};
   nanoseconds spent_{}, excess_{};
   NodeBooks for_suspects_ = BooksOf(0.0015), for_others_ = BooksOf(0.0035);
   NodeBooks all_{0.005 * cpus_, for_suspects_.depth() + for_others_.depth()};
