@@ -153,7 +153,9 @@ void MapProbing::AddStatus(DaemonStatus& status) const {
                         .cost = node.tally.cost,
                         .worst = node.tally.worst,
                         .budget = node.budget,
-                        .mechanism = probes_->mechanism()};
+                        .mechanism = probes_->mechanism(),
+                        .trap_cost = probes_->trap_cost(),
+                        .breakpoint_cost = probes_->breakpoint_cost()};
   status.losses.push_back({"map_hits_lost", "hits of map probes, lost for lack of room", probes_->lost_hits()});
 }
 

@@ -159,6 +159,10 @@ void AddLosses(const DaemonStatus& status, v1::GetStatusResponse& message) {
     ToProto(status.map_windows.worst, *out.mutable_worst());
     ToProto(status.map_windows.budget, *out.mutable_budget());
     out.set_mechanism(status.map_windows.mechanism);
+    ToProto(status.map_windows.trap_cost, *out.mutable_trap_cost());
+    if (status.map_windows.breakpoint_cost) {
+      ToProto(*status.map_windows.breakpoint_cost, *out.mutable_breakpoint_cost());
+    }
   }
   for (const ProbeStatus& probe : status.probes) {
     v1::ProbedBinary& out = *message.add_probes();

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,10 +64,12 @@ struct MapWindowStatus {
   std::map<std::string, uint64_t> windows;  ///< by reason: "suspect", "asked", "round"
   uint64_t failed = 0;                      ///< of all, could not be attached
   uint64_t hits = 0;
-  std::chrono::nanoseconds cost{};    ///< of the processes' time
-  std::chrono::nanoseconds worst{};   ///< of one window
-  std::chrono::nanoseconds budget{};  ///< that was there to spend
-  std::string mechanism;              ///< as probe_mechanism; empty: there are none
+  std::chrono::nanoseconds cost{};                          ///< of the processes' time
+  std::chrono::nanoseconds worst{};                         ///< of one window
+  std::chrono::nanoseconds budget{};                        ///< that was there to spend
+  std::string mechanism;                                    ///< "uprobe_multi, breakpoints"; empty: there are none
+  std::chrono::nanoseconds trap_cost{};                     ///< of a probe's hit, measured at the start
+  std::optional<std::chrono::nanoseconds> breakpoint_cost;  ///< the same; nothing: there are none
 };
 
 struct DaemonStatus {

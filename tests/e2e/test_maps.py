@@ -47,6 +47,8 @@ class Maps(DaemonCase):
                 program.event("ready")
                 eventually(lambda: self.answer(program)["sites"], 20)
                 answer, truth = self.settle(program)
+                self.daemon.record(program.pid, 1)  # metrics know what has been stored
+                metrics = self.daemon.metrics()
                 program.stop()  # the next one is to have a CPU of its own
                 self.assertIsNone(answer["why_not"])
                 sites = {site["caller"]: site for site in answer["sites"]}
@@ -54,6 +56,11 @@ class Maps(DaemonCase):
                 # Few windows, on a machine whose CPUs are all in use: no more than the order of magnitude is certain.
                 self.assertLess(total / 4, answer["accesses_per_second"])
                 self.assertLess(answer["accesses_per_second"], 4 * total)
+                of = '{namespace="",pod="",container="",command="mapload"}'
+                self.assertLess(total / 4, metrics["profd_go_map_accesses_per_second" + of])
+                self.assertLess(metrics["profd_go_map_accesses_per_second" + of], 4 * total)
+                self.assertGreater(metrics["profd_go_map_cpu_ratio" + of], 0)
+                self.assertLessEqual(metrics["profd_go_map_cpu_ratio" + of], 1)
                 for name, (counted, operation, kind, entries) in FUNCTIONS.items():
                     # An old sync.Map is a map to the runtime.
                     if kind == "sync.Map" and toolchain < "go1.24":

@@ -41,10 +41,14 @@ void PrintHeading(const v1::GetStatusResponse& status) {
     const v1::MapWindows& maps = status.map_windows();
     uint64_t windows = 0;
     for (const auto& [reason, count] : maps.windows()) windows += count;
-    fmt::print("map probes: {} with {} took {} of other programs' time (worst {}), of {} that they may\n",
-               FormatCount(windows, "window"), FormatCount(maps.hits(), "hit"),
-               FormatDuration(ToNanoseconds(maps.cost())), FormatDuration(ToNanoseconds(maps.worst())),
-               FormatDuration(ToNanoseconds(maps.budget())));
+    const std::string breakpoint =
+        maps.has_breakpoint_cost() ? fmt::format(" and {:.2f}", Seconds(maps.breakpoint_cost()) * 1e6) : "";
+    fmt::print(
+        "map probes: by {}, {:.2f}{} us a hit; {} with {} took {} of other programs' time (worst {}), of {} that they "
+        "may\n",
+        Escape(maps.mechanism()), Seconds(maps.trap_cost()) * 1e6, breakpoint, FormatCount(windows, "window"),
+        FormatCount(maps.hits(), "hit"), FormatDuration(ToNanoseconds(maps.cost())),
+        FormatDuration(ToNanoseconds(maps.worst())), FormatDuration(ToNanoseconds(maps.budget())));
   }
   if (status.http_address().empty()) {
     fmt::print("HTTP: off\n");
@@ -155,6 +159,9 @@ Json MapWindowsJson(const v1::MapWindows& windows) {
     reasons[reason] = count;
   }
   return {{"mechanism", windows.mechanism()},
+          {"trap_cost_ns", ToNanoseconds(windows.trap_cost()).count()},
+          {"breakpoint_cost_ns",
+           windows.has_breakpoint_cost() ? Json(ToNanoseconds(windows.breakpoint_cost()).count()) : Json(nullptr)},
           {"windows", std::move(reasons)},
           {"failed", windows.failed()},
           {"hits", windows.hits()},
