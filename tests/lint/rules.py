@@ -128,7 +128,8 @@ def check_names(name):
 
 def workplace_words(root):
     """Names that belong to this machine, not into the project: where the clone lies, where packages come from."""
-    words = {str(root): "the path of this clone"}
+    # A clone right below / has a name like those that any text has.
+    words = {str(root): "the path of this clone"} if len(root.parts) > 2 else {}
     sources = [
         (["apt-get", "indextargets", "--format", "$(REPO_URI)"], "a mirror of this machine's apt"),
         (["go", "env", "GOPROXY", "GOSUMDB"], "this machine's Go proxy"),
