@@ -323,6 +323,17 @@ BootTime MapWindows::LengthOf(const OpenWindow& window) {
   return settled * static_cast<int64_t>(count) / static_cast<int64_t>(count - 1 - first);
 }
 
+// Threads come and go. That a debugger, or the program itself, has all breakpoints is told once.
+void MapWindows::TellFailure(const OpenWindow& window) {
+  if (absl::IsNotFound(window.status)) return;
+  if (absl::IsResourceExhausted(window.status)) {
+    std::lock_guard lock(mutex_);
+    const auto known = known_.find(window.plan.process);
+    if (known == known_.end() || std::exchange(known->second.told_why_not, true)) return;
+  }
+  parts_.on_error(Annotate(window.status, fmt::format("the maps of pid {}", window.plan.process.tgid)));
+}
+
 void MapWindows::Finish(OpenWindow window) {
   const MapWindowCount& count = window.count;
   const auto trap = window.thread ? *parts_.prober->breakpoint_cost() : parts_.prober->trap_cost();
@@ -341,8 +352,7 @@ void MapWindows::Finish(OpenWindow window) {
   if (!window.status.ok()) {
     // It may have ended before it was added: nobody would say so again.
     if (!parts_.cpu_time(window.plan.process)) OnEnd(window.plan.process);
-    // Threads come and go.
-    if (!absl::IsNotFound(window.status)) parts_.on_error(window.status);
+    TellFailure(window);
     return;
   }
   if (parts_.key_text) SpellKeys(*window.binary, window.hits);

@@ -98,6 +98,7 @@ class MapWindows {
   void OpenNew();
   static BootTime LengthOf(const OpenWindow& window);
   void Finish(OpenWindow window);
+  void TellFailure(const OpenWindow& window);
   void Wait();
   void Wake();
   /// With the lock held.
@@ -115,6 +116,7 @@ class MapWindows {
     double map_share = 0;
     std::optional<RecursingThread> recursion;
     uint64_t turn = 0;  // of its recursion's windows
+    bool told_why_not = false;
   };
   std::map<ProcessId, Known> known_;
   std::map<ProcessId, BootTime> suspect_since_;

@@ -1,7 +1,6 @@
 // runaway_rust SHAPE [--after SECONDS]: recurses without end. SHAPE: direct, mutual, cycle3, or thread, which is
 // `direct` in a thread with 512 KiB of stack. Rust's own handler catches the SIGSEGV, says so and aborts, as in any Rust
 // program. "onset" is printed right before the first call.
-use std::hint::black_box;
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -19,6 +18,17 @@ struct Timespec {
 
 extern "C" {
     fn clock_gettime(clock: i32, now: *mut Timespec) -> i32;
+}
+
+/// The same value, of which the compiler knows nothing. (std::hint has this from Rust 1.66 on, Debian 12 has 1.63.)
+#[inline(always)]
+fn black_box<T>(value: T) -> T {
+    // SAFETY: `value` is read whole and once: what was moved out of it is not dropped here.
+    unsafe {
+        let copy = std::ptr::read_volatile(&value);
+        std::mem::forget(value);
+        copy
+    }
 }
 
 #[inline(always)]
@@ -100,10 +110,11 @@ fn start_recursion(shape: &Shape) -> u64 {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    let Some(shape) = SHAPES.iter().find(|shape| arguments.get(1).is_some_and(|name| name == shape.0)) else {
+    let name = arguments.get(1).map_or("", String::as_str);
+    let shape = SHAPES.iter().find(|shape| name == shape.0).unwrap_or_else(|| {
         eprintln!("runaway_rust: the first argument is one of direct, mutual, cycle3, thread");
         std::process::exit(2);
-    };
+    });
     let after = arguments.iter().position(|argument| argument == "--after").and_then(|at| arguments.get(at + 1));
     let after: f64 = after.and_then(|seconds| seconds.parse().ok()).unwrap_or(2.0);
     truth(&format!(
