@@ -154,8 +154,7 @@ MapAnswer DaemonBackend::MapSites(const Process& process) {
 std::vector<ProcessMapRate> DaemonBackend::MapRates() const {
   std::vector<ProcessMapRate> rates;
   if (!ready() || !detects_ || recursion_.maps == nullptr) return rates;
-  std::map<ProcessId, MapRate> by_id;
-  for (auto& [id, rate] : recursion_.maps->Rates()) by_id.emplace(id, rate);
+  const std::map<ProcessId, MapRate> by_id = recursion_.maps->Rates();
   if (by_id.empty()) return rates;
   for (Resolver::KnownProcess& known : parts_.pipeline->Processes()) {
     const auto rate = by_id.find(IdOf(known.details.process));

@@ -51,7 +51,7 @@ class MapProbing {
 
   /// By what is known now; and asks for more, for some seconds from now on.
   MapAnswer MapsOf(const Process& process);
-  std::vector<std::pair<ProcessId, MapRate>> Rates() const { return stage_.Rates(); }
+  std::map<ProcessId, MapRate> Rates() const { return stage_.Rates(); }
   /// All but the programs' statistics.
   void AddStatus(DaemonStatus& status) const;
   std::vector<ProgramStats> Programs() const { return probes_->Stats(); }

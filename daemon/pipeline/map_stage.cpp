@@ -149,11 +149,11 @@ std::string MapStage::TypeName(const ProcessId& process, uint64_t type, Symboliz
   return parts_.symbolizer->GoTypeName(program->details, *program->text, *position, patience).value_or("");
 }
 
-std::vector<std::pair<ProcessId, MapRate>> MapStage::Rates() const {
-  std::vector<std::pair<ProcessId, MapRate>> rates;
+std::map<ProcessId, MapRate> MapStage::Rates() const {
+  std::map<ProcessId, MapRate> rates;
   std::lock_guard lock(mutex_);
   for (const auto& [process, known] : known_) {
-    if (known.sites.newest() != BootTime{}) rates.emplace_back(process, known.sites.Rate());
+    if (known.sites.newest() != BootTime{}) rates.emplace(process, known.sites.Rate());
   }
   return rates;
 }

@@ -39,7 +39,7 @@ class MapStage {
   /// Asks workers for names, for up to half a second.
   MapAnswer MapsOf(const ProcessId& process) const;
   /// Of processes whose map functions have been probed.
-  std::vector<std::pair<ProcessId, MapRate>> Rates() const;
+  std::map<ProcessId, MapRate> Rates() const;
 
  private:
   struct Known {

@@ -211,7 +211,7 @@ std::vector<WindowScheduler::Due> WindowScheduler::Urgent(WindowReason reason) c
     if (found == entries_.end() || open_.contains(process) || !IsCovered(found->second, reason)) return;
     const Entry& entry = found->second;
     const nanoseconds most = options_.asked_backoff;
-    const Entry::Past& past = IsExact(reason) ? entry.exact : entry.whole;
+    const Entry::Past& past = PastOf(entry, reason);
     const bool waits = past.closed && !(reason == WindowReason::kSuspect && entry.at_once);
     due.emplace_back(waits ? *past.closed + Doubled(options_.urgent_gap, past.misses, most) : BootTime{}, process);
   };

@@ -180,7 +180,8 @@ class WindowScheduler {
   void OpenUrgent(WindowReason reason, BootTime now, std::vector<WindowPlan>& plans);
   void OpenRound(BootTime now, std::vector<WindowPlan>& plans);
   WindowPlan Begin(const ProcessId& process, Entry& entry, WindowReason reason);
-  Entry::Past& PastOf(Entry& entry, WindowReason reason) const { return IsExact(reason) ? entry.exact : entry.whole; }
+  /// The windows that the next one for that reason follows.
+  auto& PastOf(auto& entry, WindowReason reason) const { return IsExact(reason) ? entry.exact : entry.whole; }
   void Learn(const WindowOutcome& outcome, const OpenWindow& window);
 
   const WindowOptions options_;

@@ -13,9 +13,9 @@ TOP = 20
 # Two samples of the same thing: the shares of a function differ by more than that many standard errors once in 15,000
 # times (two-sided); some 30 functions are compared.
 STANDARD_ERRORS = 4
-# The runtime's own functions (garbage collection) run in bursts that are longer than the time between two samples:
-# these come in pairs, and their number has twice the variance. Seen of runtime.systemstack in five runs of 30 s: -1.4,
-# 0.6, 1.4, 2.3 and 4.4 plain standard errors.
+# The runtime's own functions run in bursts (garbage collection, above all) that are longer than the time between two
+# samples: their number has twice the variance. Of runtime.systemstack a failing run of 30 s had 4.4 plain standard
+# errors; four more -1.4, 0.6, 1.4 and 2.3, whose mean square is 2.4.
 IN_BURSTS = math.sqrt(2)
 
 

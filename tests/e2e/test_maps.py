@@ -132,6 +132,33 @@ class Evidence(DaemonCase):
                 self.assertIn("map[string]interface {} at 0x", shown)
 
 
+    def test_how_soon_the_map_of_a_runaway_is_told(self):
+        """As fast as it can: most of the time its stack is being copied. `make soak` has a hundred runs."""
+        watch = Watch(self.daemon)
+        self.addCleanup(watch.stop)
+        latencies = []
+        for toolchain in VERSIONS if SOAK else ("local",):
+            for shape in ("map", "mutex", "syncmap"):
+                for run in range(4 if SOAK else 1):
+                    with self.subTest(toolchain=toolchain, shape=shape, run=run):
+                        program = self.use(go_target("runaway", shape, "--after", 2, toolchain=toolchain))
+                        onset = program.event("onset", seconds=30)["boot_ns"]
+
+                        def told():
+                            return [at for at, event in watch.of(program.pid) if event["map"]]
+
+                        eventually(lambda: told() or program.process.poll() is not None, 30, every=0.02)
+                        lived = float("inf") if program.ended_ns is None else program.ended_ns - onset
+                        self.assertTrue(told(), "it was not told")
+                        self.assertLess(told()[0] - onset, lived, "told after the death")
+                        latencies.append((told()[0] - onset) / 1e6)
+                        program.stop()
+        latencies.sort()
+        p99 = latencies[max(0, -(-len(latencies) * 99 // 100) - 1)]
+        print(f"    map told in {len(latencies)} runs: median {latencies[len(latencies) // 2]:.1f} ms after onset, "
+              f"p99 {p99:.1f}, most {latencies[-1]:.1f}", flush=True)
+
+
 class KeyText(DaemonCase):
     flags = ("--map-key-text",)
 
