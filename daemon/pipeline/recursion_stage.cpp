@@ -16,6 +16,7 @@ namespace {
 constexpr std::chrono::milliseconds kBusyWait{20}, kIdleWait{5000};
 constexpr std::chrono::milliseconds kTimeGap{100};
 constexpr std::chrono::milliseconds kRoomKept{20};
+constexpr std::chrono::seconds kGroupKept{10};
 // Names are asked for again after so long, and given up after so long: a worker that has to be started takes 20 ms, the
 // mappings of a process that has just begun up to 100.
 constexpr std::chrono::milliseconds kAskAgain{5}, kLongestWait{200};
@@ -238,15 +239,18 @@ void RecursionStage::AskForNames(BootTime now) {
 
 std::optional<MemoryRoom> RecursionStage::RoomOf(uint32_t pid, BootTime now) {
   if (rooms_.size() > kMostRemembered) rooms_.clear();
-  auto& [read_at, room] = rooms_[pid];
+  auto& [read_at, limited_at, room] = rooms_[pid];
   if (read_at != BootTime{} && now - read_at < kRoomKept) return room;
   read_at = now;
   const auto memory = ReadProcessMemory(*parts_.proc_fs, pid);
+  const bool limited = memory && memory->limit_bytes > 0;
+  // A process that is ending is told to be in no group (cgroup v1): it dies in the one that it was in.
+  if (!limited && limited_at != BootTime{} && now - limited_at < kGroupKept) return room;
+  limited_at = limited ? now : BootTime{};
+  room.reset();
   if (memory) {
     room =
         MemoryRoom{.left_bytes = memory->left_bytes, .limit_bytes = memory->limit_bytes, .reason = memory->limited_by};
-  } else {
-    room.reset();
   }
   return room;
 }

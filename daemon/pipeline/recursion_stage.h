@@ -88,8 +88,12 @@ class RecursionStage {
   const RecursionParts parts_;
   Detector detector_;  // of the thread
   std::vector<Unnamed> unnamed_;
-  std::map<uint32_t, std::pair<BootTime, std::optional<MemoryRoom>>> rooms_;  // by pid, for a moment
-  std::map<std::pair<uint32_t, uint64_t>, BootTime> handled_;                 // by pid and goroutine or thread
+  struct Room {
+    BootTime read_at{}, limited_at{};  // when its group last had a limit
+    std::optional<MemoryRoom> room;
+  };
+  std::map<uint32_t, Room> rooms_;                             // by pid, for a moment
+  std::map<std::pair<uint32_t, uint64_t>, BootTime> handled_;  // by pid and goroutine or thread
   std::set<ProcessId> suspects_;
   BootTime last_time_{};
   bool changed_ = false;  // since ShowEvents()

@@ -40,7 +40,7 @@ fn next_level() -> bool {
 #[inline(never)]
 fn direct(value: u64) -> u64 {
     let pad = black_box([value; 4]);
-    if next_level() { direct(value + 1) + pad[0] } else { 0 }
+    if next_level() { black_box(direct(value + 1)) + pad[0] } else { 0 }
 }
 
 #[inline(never)]
