@@ -47,6 +47,10 @@ struct {
   __type(value, struct profd_map_window);
 } map_windows SEC(".maps");
 
+// Whether a window's hits count: its traps do not come all at once, and functions that have theirs first would seem to
+// be used more. Set by user space, which maps it.
+volatile __u32 armed[PROFD_MAP_WINDOWS];
+
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
   __uint(max_entries, 512 << 10);
@@ -247,6 +251,13 @@ static __always_inline void send_hit(struct profd_map_window* window, struct pt_
   bpf_ringbuf_submit(hit, last ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 
+// Counts a hit of an armed window, and returns how many came before it.
+static __always_inline __u64 count_armed(struct profd_map_window* window, __u64 cookie, __u32 program) {
+  const __u64 before = __sync_fetch_and_add(&window->armed_hits, 1);
+  if (program != PROFD_MAP_BREAKPOINT) return before;
+  return __sync_fetch_and_add(&window->hits_of[PROFD_MAP_BREAKPOINT_OF(cookie)], 1);
+}
+
 static __always_inline void on_hit(struct pt_regs* ctx, __u64 cookie, __u32 program) {
   __u64 began_ns = bpf_ktime_get_ns();
   __u32 slot = cookie >> 16 & (PROFD_MAP_WINDOWS - 1);
@@ -254,12 +265,12 @@ static __always_inline void on_hit(struct pt_regs* ctx, __u64 cookie, __u32 prog
   if (!window) return;
   struct profd_process_id id;
   current_process_id(bpf_get_current_task_btf(), &id);
+  const bool counts = armed[slot];
   bool sent = false;
   if (id.tgid == window->process.tgid && id.start_time_ns == window->process.start_time_ns &&
       id.exec_id == window->process.exec_id) {
-    __u64 before = __sync_fetch_and_add(&window->hits, 1);
-    if (program == PROFD_MAP_BREAKPOINT)
-      before = __sync_fetch_and_add(&window->hits_of[PROFD_MAP_BREAKPOINT_OF(cookie)], 1);
+    __sync_fetch_and_add(&window->hits, 1);
+    const __u64 before = counts ? count_armed(window, cookie, program) : window->most_hits;
     sent = before < window->most_hits;
     if (sent) send_hit(window, ctx, cookie, before + 1 == window->most_hits);
   } else {
@@ -267,7 +278,7 @@ static __always_inline void on_hit(struct pt_regs* ctx, __u64 cookie, __u32 prog
   }
   __u64 took_ns = bpf_ktime_get_ns() - began_ns;
   __sync_fetch_and_add(&window->program_ns, took_ns);
-  if (sent) __sync_fetch_and_add(&window->sent_ns, took_ns);
+  if (counts) __sync_fetch_and_add(&window->armed_ns, took_ns);
   struct profd_program_stats* stats = bpf_map_lookup_elem(&program_stats, &program);
   if (stats) add_run(stats, began_ns, sent);
 }

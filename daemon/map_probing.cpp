@@ -44,6 +44,7 @@ MapProbing::MapProbing(const Config& config, MapProbingParts parts, std::unique_
                       .options = OptionsOf(config, *probes_),
                       .cpus = std::thread::hardware_concurrency(),
                       .key_text = config.map_key_text,
+                      .functions_of = [this](const ProcessId& process) { return stage_.FunctionsForRate(process); },
                       .on_window = [this](const MapWindow& window) { stage_.OnWindow(window); },
                       .on_error = parts_.on_error},
       config.map_probes);

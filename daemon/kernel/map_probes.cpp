@@ -56,6 +56,7 @@ class BpfMapProbes final : public MapProbes {
             bpf_map__update_elem(skeleton_->maps.map_windows, &slot, sizeof(slot), &window, sizeof(window), BPF_ANY)) {
       return Error(absl::StatusCode::kInternal, "a window's place in the kernel: {}", ErrnoText(error));
     }
+    SetArmed(slot, spec.thread != 0);
     if (spec.thread != 0) {
       ASSIGN_OR_RETURN(breakpoints_.at(slot), SetBreakpoints(slot, spec));
     } else {
@@ -64,7 +65,10 @@ class BpfMapProbes final : public MapProbes {
     return absl::OkStatus();
   }
 
+  void SetArmed(uint32_t slot, bool armed) override { skeleton_->bss->armed[slot] = armed ? 1 : 0; }
+
   MapWindowCount Close(uint32_t slot) override {
+    SetArmed(slot, false);
     links_.at(slot).clear();
     Breakpoints& breakpoints = breakpoints_.at(slot);
     // First all traps, then the programs that count them.
@@ -75,7 +79,8 @@ class BpfMapProbes final : public MapProbes {
     return {.hits = window.hits,
             .other_hits = window.other_hits,
             .program = std::chrono::nanoseconds(window.program_ns),
-            .program_of_told = std::chrono::nanoseconds(window.sent_ns)};
+            .armed_hits = window.armed_hits,
+            .armed_program = std::chrono::nanoseconds(window.armed_ns)};
   }
 
   int hits_fd() const override { return ring_buffer__epoll_fd(ring_); }

@@ -4,17 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace profd {
 namespace {
 
 constexpr size_t kMostSites = 256, kMostKeys = 8, kMostMaps = 64, kMostWriters = 4;
 constexpr std::chrono::seconds kMemory{60};
-// A hit's price is measured on profd's own function; in a program it differs by the state of the caches.
-constexpr double kPriceError = 0.2;
-// Where less of a window than that is left when its own delays are taken off, the rest is noise.
-constexpr double kLeastUndelayed = 0.45;
 constexpr double kDominating = 0.5;
 constexpr double kLeastTopKey = 0.05;  // a key that is rarer is no news
 constexpr double kEnoughHits = 50;
@@ -50,31 +45,60 @@ void MapSites::Decay(BootTime now) {
       it = site.hits < 0.01 ? sites_.erase(it) : std::next(it);
     }
     all_hits_ *= kept;
-    seconds_ *= kept;
-    delayed_seconds_ *= kept;
+    for (double& hits : function_hits_) hits *= kept;
+    rate_.Decay(kept);
   }
   newest_ = std::max(newest_, now);
 }
 
 void MapSites::Add(const MapWindowData& window, const OperationOf& operations) {
   Decay(window.end);
+  newest_was_whole_ = window.functions.none();
+  if (!newest_was_whole_) {
+    rate_.AddThin(window.use, ShareOf(window.functions), all_hits_);
+    return;
+  }
+  rate_.AddWhole(window.use);
   writers_.clear();  // an address is another map's soon
-  seconds_ += Seconds(window.length);
-  // Threads are delayed beside each other: their mean delay is what the window lost.
-  std::set<uint32_t> threads;
-  for (const MapHit& hit : window.hits) {
-    threads.insert(hit.tid);
-    AddHit(hit, operations[hit.function]);
-  }
-  if (!threads.empty()) {
-    delayed_seconds_ += Seconds(window.hit_price) * static_cast<double>(window.hits.size() / threads.size());
-  }
+  for (const MapHit& hit : window.hits) AddHit(hit, operations[hit.function]);
   FindEndlessReads(window, operations);
+}
+
+double MapSites::ShareOf(const MapFunctionSet& functions) const {
+  double hits = 0;
+  for (size_t i = 0; i < function_hits_.size(); ++i) hits += functions[i] ? function_hits_[i] : 0;
+  return all_hits_ > 0 ? hits / all_hits_ : 0;
+}
+
+// The most frequent ones that fit, else the least frequent one. With less of the accesses a window takes long to tell
+// anything; with more its delays are nearly those of all.
+MapFunctionSet MapSites::FunctionsForRate() const {
+  constexpr double kEnough = 100, kLeast = 0.02, kMost = 0.3, kTooMuch = 0.6;
+  MapFunctionSet chosen;
+  if (!newest_was_whole_ || all_hits_ < kEnough) return chosen;
+  std::vector<std::pair<double, size_t>> shares;
+  for (size_t i = 0; i < function_hits_.size(); ++i) {
+    if (function_hits_[i] > 0) shares.emplace_back(function_hits_[i] / all_hits_, i);
+  }
+  std::ranges::sort(shares, std::greater());
+  double sum = 0;
+  for (const auto& [share, function] : shares) {
+    if (sum + share > kMost) continue;
+    chosen.set(function);
+    sum += share;
+  }
+  if (sum >= kLeast) return chosen;
+  chosen.reset();
+  const auto smallest =
+      std::ranges::find_if(shares.rbegin(), shares.rend(), [](const auto& one) { return one.first >= kLeast; });
+  if (smallest != shares.rend() && smallest->first <= kTooMuch) chosen.set(smallest->second);
+  return chosen;
 }
 
 void MapSites::AddHit(const MapHit& hit, MapOperation operation) {
   ++hits_;
   all_hits_ += 1;
+  function_hits_[hit.function] += 1;
   const SiteKey key{hit.caller, hit.type, operation, hit.parent};
   if (!sites_.contains(key) && sites_.size() >= kMostSites) {
     sites_.erase(std::ranges::min_element(sites_, {}, [](const auto& one) { return one.second.hits; }));
@@ -133,23 +157,7 @@ void MapSites::FindEndlessReads(const MapWindowData& window, const OperationOf& 
   }
 }
 
-MapRate MapSites::RateOf(double hits) const {
-  if (seconds_ <= 0 || hits <= 0) return {};
-  const double error = 2 * std::sqrt(hits);
-  const auto per_second = [this](double count, double price) {
-    const double left = seconds_ - price * delayed_seconds_;
-    return left > 0 ? count / left : std::numeric_limits<double>::infinity();
-  };
-  const double most_delay = std::min(1 - kPriceError, seconds_ / std::max(delayed_seconds_, 1e-9) / 2);
-  MapRate rate;
-  rate.low = per_second(std::max(hits - error, 0.0), most_delay);
-  rate.high = per_second(hits + error, 1 + kPriceError);
-  rate.bound = seconds_ - delayed_seconds_ < kLeastUndelayed * seconds_;
-  rate.estimate = rate.bound ? rate.low : per_second(hits, 1);
-  return rate;
-}
-
-MapRate MapSites::Rate() const { return RateOf(all_hits_); }
+MapRate MapSites::Rate() const { return rate_.Rate(); }
 
 std::vector<std::string> MapSites::HazardsOf(const Site& site) {
   std::vector<std::string> hazards;
@@ -181,8 +189,8 @@ std::vector<MapSite> MapSites::Sites() const {
                 .parent = std::get<3>(key),
                 .type = std::get<1>(key),
                 .operation = std::get<2>(key),
-                .share = all_hits_ > 0 ? site.hits / all_hits_ : 0,
-                .rate = RateOf(site.hits),
+                .share = site.hits / all_hits_,
+                .rate = rate_.Rate(site.hits / all_hits_, site.hits),
                 .entries = site.entries,
                 .entries_known = site.entries_known,
                 .hazards = HazardsOf(site)};

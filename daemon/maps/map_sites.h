@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "maps/access_rate.h"
 #include "probes/map_prober.h"
+#include "probes/map_use.h"
 
 namespace profd {
 
@@ -20,20 +22,12 @@ using MapOperation = MapFunction::Operation;
 /// "read", "write", ...
 const char* ToWord(MapOperation operation);
 
-/// What one window has brought.
+/// What one window has brought. The hits are the first ones of those that `use` counts.
 struct MapWindowData {
   BootTime end{};
-  std::chrono::nanoseconds length{};     ///< from its first moment until it was full, or over
-  std::chrono::nanoseconds hit_price{};  ///< what each hit has delayed its thread
+  MapFunctionSet functions;  ///< that were probed; none: all
+  MapUse use;
   std::vector<MapHit> hits;
-};
-
-/// Accesses a second, all threads together.
-struct MapRate {
-  double estimate = 0;
-  double low = 0, high = 0;  ///< two standard errors, and the price of a hit known to a fifth; high may be infinite
-  /// The window's own delays were most of it: what is known is that there are more than `low`.
-  bool bound = false;
 };
 
 /// How one line of a program uses maps of one type.
@@ -68,6 +62,9 @@ class MapSites {
   using OperationOf = std::array<MapOperation, 256>;  ///< by a hit's function number
 
   void Add(const MapWindowData& window, const OperationOf& operations);
+  /// Which functions the next window is to probe, so that it tells how often: about a quarter of the accesses. None:
+  /// all.
+  MapFunctionSet FunctionsForRate() const;
   /// Most accesses first.
   std::vector<MapSite> Sites() const;
   /// All accesses together.
@@ -95,16 +92,19 @@ class MapSites {
     bool used_while_written = false, endless_reads = false;
   };
   void Decay(BootTime now);
+  double ShareOf(const MapFunctionSet& functions) const;
   void AddHit(const MapHit& hit, MapOperation operation);
   static void AddKey(Site& site, const MapHit& hit);
   void FindEndlessReads(const MapWindowData& window, const OperationOf& operations);
-  MapRate RateOf(double hits) const;
   static std::vector<std::string> HazardsOf(const Site& site);
 
   std::map<SiteKey, Site> sites_;
   std::map<uint64_t, std::set<uint64_t>> writers_;  // goroutines, by map; of the newest window
-  double all_hits_ = 0, seconds_ = 0, delayed_seconds_ = 0;
+  AccessRate rate_;
+  std::array<double, 256> function_hits_{};
+  double all_hits_ = 0;
   uint64_t hits_ = 0;
+  bool newest_was_whole_ = false;
   BootTime newest_{};
 };
 

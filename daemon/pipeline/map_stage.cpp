@@ -95,11 +95,16 @@ void MapStage::OnWindow(const MapWindow& window) {
     std::lock_guard lock(mutex_);
     const auto known = known_.find(window.process);
     if (known == known_.end()) return;
-    known->second.sites.Add(
-        {.end = window.end, .length = window.length, .hit_price = window.hit_price, .hits = window.hits},
-        OperationsOf(*window.binary));
+    known->second.sites.Add({.end = window.end, .functions = window.functions, .use = window.use, .hits = window.hits},
+                            OperationsOf(*window.binary));
   }
   if (window.reason == WindowReason::kSuspect) Tell(window);
+}
+
+MapFunctionSet MapStage::FunctionsForRate(const ProcessId& process) const {
+  std::lock_guard lock(mutex_);
+  const auto known = known_.find(process);
+  return known == known_.end() ? MapFunctionSet{} : known->second.sites.FunctionsForRate();
 }
 
 void MapStage::Tell(const MapWindow& window) const {

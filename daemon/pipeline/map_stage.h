@@ -35,6 +35,8 @@ class MapStage {
   void OnProgram(const ProcessId& process);
   void OnEnd(const ProcessId& process);
   void OnWindow(const MapWindow& window);
+  /// As of MapSites.
+  MapFunctionSet FunctionsForRate(const ProcessId& process) const;
 
   /// Asks workers for names, for up to half a second.
   MapAnswer MapsOf(const ProcessId& process) const;

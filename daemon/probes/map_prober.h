@@ -1,6 +1,7 @@
 // What arms map functions of a process for a window of time, and hands out the hits; the kernel's, or a fake.
 #pragma once
 
+#include <bitset>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -14,6 +15,9 @@
 #include "worker/object_analyzer.h"
 
 namespace profd {
+
+/// Of a binary's map functions, by number.
+using MapFunctionSet = std::bitset<256>;
 
 /// A probe in a map function.
 struct MapProbeSite {
@@ -60,12 +64,13 @@ struct MapHit {
   bool operator==(const MapHit&) const = default;
 };
 
-/// What a window has cost, also after it was full.
+/// What a window has cost: all hits from the first trap to the last.
 struct MapWindowCount {
   uint64_t hits = 0;
-  uint64_t other_hits = 0;                     ///< of other processes, where a probe cannot be had for one alone
-  std::chrono::nanoseconds program{};          ///< in BPF; the traps are not in it
-  std::chrono::nanoseconds program_of_told{};  ///< of this, for the hits that were told
+  uint64_t other_hits = 0;                   ///< of other processes, where a probe cannot be had for one alone
+  std::chrono::nanoseconds program{};        ///< in BPF; the traps are not in it
+  uint64_t armed_hits = 0;                   ///< of `hits`: while it was armed, told or not
+  std::chrono::nanoseconds armed_program{};  ///< of `program`: the same
 };
 
 /// Thread safe, but for Read().
@@ -75,8 +80,11 @@ class MapProber {
   static constexpr size_t kBreakpoints = 4;  ///< that a thread has; debuggers take some too
 
   virtual ~MapProber() = default;
-  /// Arms the sites in the process until Close(). The slot, below kSlots, is free. On failure nothing stays.
+  /// Puts traps at the sites of the process until Close(). The slot, below kSlots, is free. On failure nothing stays.
   virtual absl::Status Open(uint32_t slot, const MapWindowSpec& spec) = 0;
+  /// Hits are told, and counted as such, from when it is armed until it is not, or closed. A single thread's is armed
+  /// from the beginning.
+  virtual void SetArmed(uint32_t slot, bool armed) = 0;
   /// Blocks until the breakpoints are gone.
   virtual MapWindowCount Close(uint32_t slot) = 0;
   /// Becomes readable when a window is full.

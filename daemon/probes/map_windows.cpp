@@ -210,7 +210,9 @@ absl::Status MapWindows::Open(uint32_t slot, const OpenWindow& window) const {
     spec.load_bias = window.thread->load_bias;
     spec.sites = SitesOfRecursion(binary, *window.thread, window.turn);
   } else {
-    spec.sites = binary.sites;
+    std::ranges::copy_if(binary.sites, std::back_inserter(spec.sites), [&window](const MapProbeSite& site) {
+      return window.functions.none() || window.functions[site.function];
+    });
   }
   return parts_.prober->Open(slot, spec);
 }
@@ -220,12 +222,17 @@ void MapWindows::RunSlot(uint32_t slot, std::stop_token stop) {
   auto& window = windows_[slot];
   while (true) {
     if (!changed_.wait(lock, stop, [&] { return window && !window->closed; })) return;
-    const OpenWindow opening = *window;
+    OpenWindow opening = *window;
     lock.unlock();
-    absl::Status status = Open(slot, opening);
+    if (opening.plan.reason != WindowReason::kSuspect) opening.functions = parts_.functions_of(opening.plan.process);
+    opening.status = Open(slot, opening);
+    opening.armed = parts_.clock->Boot();
+    if (!opening.thread) parts_.prober->SetArmed(slot, true);
     lock.lock();
-    window->opened = parts_.clock->Boot();
-    if (status.ok()) {
+    window->functions = opening.functions;
+    window->status = opening.status;
+    window->armed = opening.armed;
+    if (opening.status.ok()) {
       changed_.wait_for(lock, window->plan.longest, [&] { return window->full || window->moved || window->closing; });
       window->ended = parts_.clock->Boot();
       lock.unlock();
@@ -233,7 +240,6 @@ void MapWindows::RunSlot(uint32_t slot, std::stop_token stop) {
       lock.lock();
       window->count = count;
     }
-    window->status = std::move(status);
     window->closed = true;
     changed_.notify_all();
     Wake();
@@ -309,20 +315,6 @@ void MapWindows::FinishClosed() {
   for (OpenWindow& window : complete) Finish(std::move(window));
 }
 
-// Of a full window the time that its hits took; the first ones, while probes are put in place and caches are cold,
-// count as the others do. Of another one its whole time, with that in which probes were put in place and taken away if
-// they were hit in it.
-BootTime MapWindows::LengthOf(const OpenWindow& window) {
-  constexpr size_t kSettled = 4;  // a part of the hits
-  const size_t count = window.hits.size(), first = count / kSettled;
-  if (!window.filled || count < 2 * kSettled) {
-    if (count == 0) return window.ended - window.opened;
-    return std::max(window.ended, window.hits.back().time) - std::min(window.opened, window.hits.front().time);
-  }
-  const BootTime settled = window.hits.back().time - window.hits[first].time;
-  return settled * static_cast<int64_t>(count) / static_cast<int64_t>(count - 1 - first);
-}
-
 // Threads come and go. That a debugger, or the program itself, has all breakpoints is told once.
 void MapWindows::TellFailure(const OpenWindow& window) {
   if (absl::IsNotFound(window.status)) return;
@@ -332,6 +324,18 @@ void MapWindows::TellFailure(const OpenWindow& window) {
     if (known == known_.end() || std::exchange(known->second.told_why_not, true)) return;
   }
   parts_.on_error(Annotate(window.status, fmt::format("the maps of pid {}", window.plan.process.tgid)));
+}
+
+MapUse MapWindows::UseOf(const OpenWindow& window, std::chrono::nanoseconds trap) {
+  const MapWindowCount& count = window.count;
+  const auto counted = static_cast<int64_t>(std::max<uint64_t>(1, count.armed_hits));
+  const uint64_t hits = std::min(count.armed_hits, window.plan.most_hits);
+  std::set<uint32_t> threads;
+  for (const MapHit& hit : window.hits) threads.insert(hit.tid);
+  return {.hits = hits,
+          .length = window.filled.value_or(window.ended) - window.armed,
+          .price = (trap + count.armed_program / counted) * static_cast<int64_t>(hits),
+          .threads = std::max<size_t>(1, threads.size())};
 }
 
 void MapWindows::Finish(OpenWindow window) {
@@ -356,14 +360,13 @@ void MapWindows::Finish(OpenWindow window) {
     return;
   }
   if (parts_.key_text) SpellKeys(*window.binary, window.hits);
-  const BootTime end = window.filled.value_or(window.ended), length = LengthOf(window);
   parts_.on_window({.process = window.plan.process,
                     .binary = std::move(window.binary),
                     .reason = window.plan.reason,
                     .one_thread = window.thread.has_value(),
-                    .end = end,
-                    .length = length,
-                    .hit_price = trap + count.program_of_told / std::max<int64_t>(1, std::ssize(window.hits)),
+                    .end = window.filled.value_or(window.ended),
+                    .functions = window.functions,
+                    .use = UseOf(window, trap),
                     .hits = std::move(window.hits)});
 }
 

@@ -18,6 +18,7 @@
 #include "probes/go_probes.h"
 #include "probes/map_binary.h"
 #include "probes/map_prober.h"
+#include "probes/map_use.h"
 #include "probes/window_scheduler.h"
 
 namespace profd {
@@ -29,8 +30,8 @@ struct MapWindow {
   WindowReason reason = WindowReason::kRound;
   bool one_thread = false;  ///< and four functions at most: it says nothing about the process as a whole
   BootTime end{};
-  std::chrono::nanoseconds length{};     ///< until it was full, or over
-  std::chrono::nanoseconds hit_price{};  ///< what each hit has delayed its thread
+  MapFunctionSet functions;  ///< that were probed; none: all
+  MapUse use;
   std::vector<MapHit> hits;
 };
 
@@ -41,6 +42,8 @@ struct MapWindowsParts {
   WindowOptions options;
   unsigned cpus = 1;
   bool key_text = false;
+  /// Which functions a process's next window is to probe; none: all. Suspects are not asked about. From any thread.
+  std::function<MapFunctionSet(const ProcessId&)> functions_of;
   std::function<void(MapWindow)> on_window;  ///< from its thread
   std::function<void(const absl::Status&)> on_error;
 };
@@ -80,8 +83,9 @@ class MapWindows {
     std::optional<RecursingThread> thread;  // by breakpoints in this one
     uint64_t turn = 0;
     uint64_t number = 0;
+    MapFunctionSet functions;
     bool full = false, moved = false, closing = false, closed = false, complete = false;
-    BootTime opened{}, ended{};
+    BootTime armed{}, ended{};
     std::optional<BootTime> filled;
     absl::Status status;
     MapWindowCount count;
@@ -96,7 +100,7 @@ class MapWindows {
   void ReadHits();
   void FinishClosed();
   void OpenNew();
-  static BootTime LengthOf(const OpenWindow& window);
+  static MapUse UseOf(const OpenWindow& window, std::chrono::nanoseconds trap);
   void Finish(OpenWindow window);
   void TellFailure(const OpenWindow& window);
   void Wait();

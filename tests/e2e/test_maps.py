@@ -53,12 +53,13 @@ class Maps(DaemonCase):
                 self.assertIsNone(answer["why_not"])
                 sites = {site["caller"]: site for site in answer["sites"]}
                 total = sum(truth.values())
-                # Few windows, on a machine whose CPUs are all in use: no more than the order of magnitude is certain.
-                self.assertLess(total / 4, answer["accesses_per_second"])
-                self.assertLess(answer["accesses_per_second"], 4 * total)
+                self.assertFalse(answer["at_least"])
+                # Seldom does a machine whose CPUs are all in use take one away in one of these few windows.
+                self.assertLess(total / 1.5, answer["accesses_per_second"])
+                self.assertLess(answer["accesses_per_second"], 1.3 * total)
                 of = '{namespace="",pod="",container="",command="mapload"}'
-                self.assertLess(total / 4, metrics["profd_go_map_accesses_per_second" + of])
-                self.assertLess(metrics["profd_go_map_accesses_per_second" + of], 4 * total)
+                self.assertLess(total / 1.5, metrics["profd_go_map_accesses_per_second" + of])
+                self.assertLess(metrics["profd_go_map_accesses_per_second" + of], 1.3 * total)
                 self.assertGreater(metrics["profd_go_map_cpu_ratio" + of], 0)
                 self.assertLessEqual(metrics["profd_go_map_cpu_ratio" + of], 1)
                 for name, (counted, operation, kind, entries) in FUNCTIONS.items():
@@ -73,9 +74,8 @@ class Maps(DaemonCase):
                         self.assertEqual(site["entries"], entries, name)
                     self.assertTrue(site["file"].endswith("mapload/main.go"), site)
                     share = truth[counted] / total
-                    # Five standard errors of a share, of as many hits as it is known from: many are compared.
-                    error = 5 * (share * (1 - share) / answer["hits"]) ** 0.5
-                    self.assertAlmostEqual(site["share_percent"] / 100, share, delta=error + 0.02, msg=name)
+                    # One goroutine's windows are of ten rounds each.
+                    self.assertAlmostEqual(site["share_percent"] / 100, share, delta=0.005, msg=name)
 
     def test_a_stripped_program_is_no_different(self):
         program = self.use(go_target("mapload", mode="stripped"))

@@ -100,6 +100,7 @@ class MapProbesTest : public testing::Test {
     spec.swiss = swiss;
     const absl::Status opened = probes_->Open(3, spec);
     EXPECT_TRUE(opened.ok()) << opened;
+    probes_->SetArmed(3, true);
     std::this_thread::sleep_for(milliseconds(100));
     count_ = probes_->Close(3);
     std::vector<MapHit> hits;
@@ -149,6 +150,21 @@ TEST_F(MapProbesTest, HitsBeyondTheEndAreCountedAndNotTold) {
   Watch(Registers(7), MapFunction::Key::kFast64);
   EXPECT_GT(count_.hits, 20u);
   EXPECT_GT(count_.program.count(), 0);
+  EXPECT_GT(count_.armed_hits, 20u);
+  EXPECT_LE(count_.armed_hits, count_.hits);
+  EXPECT_LE(count_.armed_program, count_.program);
+}
+
+TEST_F(MapProbesTest, BeforeAWindowIsArmedItsHitsAreCountedAndNotTold) {
+  const Child child([registers = Registers(7)] { CallWithoutEnd(registers); }, 1 << 20);
+  ASSERT_TRUE(probes_->Open(3, Spec(IdOf(child.pid()), MapFunction::Key::kFast64)).ok());
+  std::this_thread::sleep_for(milliseconds(50));
+  const MapWindowCount count = probes_->Close(3);
+  EXPECT_GT(count.hits, 20u);
+  EXPECT_EQ(count.armed_hits, 0u);
+  std::vector<MapHit> hits;
+  probes_->Read(hits);
+  EXPECT_THAT(hits, testing::IsEmpty());
 }
 
 TEST_F(MapProbesTest, NothingIsLeftWhenAWindowIsClosed) {
@@ -167,6 +183,8 @@ TEST_F(MapProbesTest, AFullWindowWakesWhoeverReads) {
   pollfd waiting{.fd = probes_->hits_fd(), .events = POLLIN, .revents = 0};
   EXPECT_EQ(poll(&waiting, 1, 0), 0);
   ASSERT_TRUE(probes_->Open(0, Spec(IdOf(child.pid()), MapFunction::Key::kFast64)).ok());
+  EXPECT_EQ(poll(&waiting, 1, 100), 0) << "it is not armed";
+  probes_->SetArmed(0, true);
   EXPECT_EQ(poll(&waiting, 1, 2000), 1);
   probes_->Close(0);
 }

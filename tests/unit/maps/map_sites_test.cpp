@@ -41,9 +41,10 @@ class MapSitesTest : public ::testing::Test {
     operations[kReads] = MapOperation::kRead;
     operations[kWrites] = MapOperation::kWrite;
   }
-  void Add(std::vector<MapHit> hits, std::chrono::nanoseconds length = 10ms, std::chrono::nanoseconds price = 0ns) {
+  void Add(std::vector<MapHit> hits, const MapFunctionSet& functions = {}, std::chrono::nanoseconds length = 10ms) {
     now += 1s;
-    sites.Add({.end = now, .length = length, .hit_price = price, .hits = std::move(hits)}, operations);
+    const MapUse use{.hits = hits.size(), .length = length};
+    sites.Add({.end = now, .functions = functions, .use = use, .hits = std::move(hits)}, operations);
   }
   std::vector<MapHit> Many(size_t count, const MapHit& hit) { return std::vector<MapHit>(count, hit); }
 
@@ -76,46 +77,53 @@ TEST_F(MapSitesTest, TheSameLineReadingAndWritingIsTwoSites) {
   EXPECT_THAT(sites.Sites(), SizeIs(2));
 }
 
-TEST_F(MapSitesTest, ARateIsHitsByTime) {
-  Add(Many(100, Read()), 10ms);
-  const MapRate rate = sites.Rate();
-  EXPECT_NEAR(rate.estimate, 10'000, 1);
-  EXPECT_FALSE(rate.bound);
-  EXPECT_NEAR(rate.low, 8000, 1) << "two standard errors";
-  EXPECT_NEAR(rate.high, 12'000, 1);
+TEST_F(MapSitesTest, ALineHasItsPartOfTheRate) {
+  std::vector<MapHit> hits = Many(50, Read(kOtherLine));
+  for (int i = 0; i < 150; ++i) hits.push_back(Read());
+  Add(std::move(hits));
+  EXPECT_NEAR(sites.Rate().estimate, 20'000, 1);
+  const auto rows = sites.Sites();
+  EXPECT_NEAR(rows[0].rate.estimate, 15'000, 1);
+  EXPECT_NEAR(rows[1].rate.estimate, 5000, 1);
+  EXPECT_GT(rows[1].rate.high / rows[1].rate.estimate, rows[0].rate.high / rows[0].rate.estimate) << "fewer hits";
 }
 
-TEST_F(MapSitesTest, AWindowWithoutHitsCountsForTheRate) {
-  Add(Many(100, Read()), 10ms);
-  Add({}, 10ms);
-  EXPECT_NEAR(sites.Rate().estimate, 5000, 50);
-}
-
-TEST_F(MapSitesTest, TheDelayOfTheProbesIsTakenOff) {
-  // 200 hits in 400 us, of which 200 us are the probes': a million a second.
-  Add(Many(200, Read()), 400us, 1us);
-  EXPECT_NEAR(sites.Rate().estimate, 1e6, 1e4);
-  EXPECT_FALSE(sites.Rate().bound);
-}
-
-TEST_F(MapSitesTest, TwoThreadsAreDelayedBesideEachOther) {
-  std::vector<MapHit> hits = Many(100, Read());
-  for (int i = 0; i < 100; ++i) {
+std::vector<MapHit> OfFunctions(const std::vector<size_t>& counts) {
+  std::vector<MapHit> hits;
+  for (size_t function = 0; function < counts.size(); ++function) {
     MapHit hit = Read();
-    hit.tid = 6;
-    hits.push_back(hit);
+    hit.function = static_cast<uint8_t>(function);
+    hits.insert(hits.end(), counts[function], hit);
   }
-  Add(std::move(hits), 400us, 1us);
-  EXPECT_NEAR(sites.Rate().estimate, 200 / 300e-6, 1e4);
+  return hits;
 }
 
-TEST_F(MapSitesTest, WhereTheProbesTakeNearlyAllOfTheTimeTheRateIsABound) {
-  Add(Many(200, Read()), 203us, 1us);
-  const MapRate rate = sites.Rate();
-  EXPECT_TRUE(rate.bound);
-  EXPECT_EQ(rate.estimate, rate.low);
-  EXPECT_GT(rate.low, 1e6);
-  EXPECT_TRUE(std::isinf(rate.high));
+TEST_F(MapSitesTest, EveryOtherWindowIsOfSomeFunctionsAndTellsOnlyHowOften) {
+  EXPECT_TRUE(sites.FunctionsForRate().none()) << "nothing is known";
+  Add(OfFunctions({50, 30, 10, 5, 5}));
+  MapFunctionSet some;
+  some.set(1);
+  EXPECT_EQ(sites.FunctionsForRate(), some) << "30 %: the others do not fit";
+  Add(OfFunctions({0, 60}), some, 20ms);
+  EXPECT_TRUE(sites.FunctionsForRate().none()) << "turn and turn about";
+  EXPECT_NEAR(sites.Rate().estimate, 10'000, 1) << "200 in 20 ms, as 100 in 10";
+  EXPECT_EQ(sites.hits(), 100u);
+  const auto rows = sites.Sites();
+  const auto reads = std::ranges::find(rows, MapOperation::kRead, &MapSite::operation);
+  ASSERT_NE(reads, rows.end());
+  EXPECT_NEAR(reads->share, 0.3, 1e-6) << "who does what is not its question";
+}
+
+TEST_F(MapSitesTest, WhereNoFunctionIsRareEnoughTheRarestIsTaken) {
+  Add(OfFunctions({60, 40}));
+  MapFunctionSet some;
+  some.set(1);
+  EXPECT_EQ(sites.FunctionsForRate(), some);
+}
+
+TEST_F(MapSitesTest, WhereOneFunctionIsAllThereIsNoOther) {
+  Add(OfFunctions({198, 2}));
+  EXPECT_TRUE(sites.FunctionsForRate().none()) << "1 % would take too long";
 }
 
 TEST_F(MapSitesTest, WhatWasSeenAMinuteAgoCountsAThird) {

@@ -1,5 +1,6 @@
 #include "probes/map_windows.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -42,11 +43,15 @@ class FakeProber final : public MapProber {
     if (hits_a_window >= spec.most_hits) (void)!write(fd_.get(), &one, sizeof(one));
     return absl::OkStatus();
   }
+  void SetArmed(uint32_t, bool armed) override {
+    std::lock_guard lock(mutex_);
+    armings.push_back(armed);
+  }
   MapWindowCount Close(uint32_t slot) override {
     std::lock_guard lock(mutex_);
     open_.erase(slot);
     const std::chrono::microseconds program(hits_a_window);
-    return {.hits = hits_a_window, .program = program, .program_of_told = program};
+    return {.hits = hits_a_window, .program = program, .armed_hits = hits_a_window, .armed_program = program};
   }
   int hits_fd() const override { return fd_.get(); }
   void Read(std::vector<MapHit>& out) override {
@@ -67,6 +72,7 @@ class FakeProber final : public MapProber {
   std::atomic<bool> fails = false;
   std::vector<ProcessId> opened;
   std::vector<MapWindowSpec> specs;
+  std::vector<bool> armings;
   std::optional<std::chrono::nanoseconds> breakpoint;
   bool no_breakpoints_left = false;
   std::vector<std::string> keys;  // of the first hits
@@ -100,6 +106,7 @@ class MapWindowsTest : public ::testing::Test {
                         .options = {.length = 50ms},
                         .cpus = 2,
                         .key_text = key_text,
+                        .functions_of = [this](const ProcessId&) { return functions_; },
                         .on_window =
                             [this](MapWindow window) {
                               std::lock_guard lock(mutex_);
@@ -127,6 +134,7 @@ class MapWindowsTest : public ::testing::Test {
   SystemClock clock_;
   std::shared_ptr<const MapBinary> binary_;
   mutable std::mutex mutex_;
+  MapFunctionSet functions_;
   std::vector<MapWindow> done_;
   std::vector<std::string> errors_;
   std::unique_ptr<MapWindows> windows_;
@@ -143,11 +151,13 @@ TEST_F(MapWindowsTest, ASuspectsWindowComesAtOnceWithItsHits) {
   EXPECT_EQ(window.reason, WindowReason::kSuspect);
   EXPECT_THAT(window.hits, SizeIs(30));
   EXPECT_EQ(window.binary, binary_);
-  EXPECT_GE(window.length, 50ms) << "it was not full";
+  EXPECT_GE(window.use.length, 50ms) << "it was not full";
   EXPECT_EQ(windows_->Totals().tally.worst, 90us) << "traps and program, and half as much again";
   EXPECT_EQ(windows_->CostOf(kProcess), windows_->Totals().tally.cost);
   EXPECT_EQ(windows_->CostOf(kOther), 0us);
-  EXPECT_EQ(window.hit_price, 2us) << "what it was delayed by";
+  EXPECT_EQ(window.use.hits, 30u);
+  EXPECT_EQ(window.use.price, 60us) << "traps and program";
+  EXPECT_THAT(prober_.armings, ElementsAre(true)) << "once its traps were in place";
   EXPECT_EQ(prober_.open(), 0u);
 }
 
@@ -162,7 +172,7 @@ TEST_F(MapWindowsTest, ASuspectsWindowIsOfTheThreadThatRecurses) {
   EXPECT_EQ(prober_.specs.front().thread, 77u);
   EXPECT_EQ(prober_.specs.front().load_bias, 0x1000u);
   EXPECT_TRUE(done_.front().one_thread);
-  EXPECT_EQ(done_.front().hit_price, 11us);
+  EXPECT_THAT(prober_.armings, IsEmpty()) << "it is armed by itself";
   EXPECT_EQ(windows_->Totals().tally.worst, 115us) << "ten breakpoints, and half as much again of their program";
 }
 
@@ -179,7 +189,7 @@ TEST_F(MapWindowsTest, AWindowFollowsAGoroutineToAnotherThread) {
   windows_->Stop();
   EXPECT_EQ(prober_.specs.at(0).thread, 77u);
   EXPECT_EQ(prober_.specs.at(1).thread, 78u);
-  EXPECT_LT(done_.front().length, 200ms) << "it did not wait for its end";
+  EXPECT_LT(done_.front().use.length, 200ms) << "it did not wait for its end";
 }
 
 TEST_F(MapWindowsTest, ARecursionThatIsNotThereAnyMoreIsNotLookedFor) {
@@ -203,6 +213,27 @@ TEST_F(MapWindowsTest, WithoutBreakpointsASuspectIsNotProbed) {
   windows_->Stop();
   EXPECT_THAT(prober_.specs, IsEmpty());
   EXPECT_THAT(errors_, ElementsAre("the maps of pid 10: all taken")) << "once";
+}
+
+TEST_F(MapWindowsTest, AWindowIsOfTheFunctionsThatAreWanted) {
+  auto binary = std::make_shared<MapBinary>();
+  binary->fd.Reset(fcntl(binary_->fd.get(), F_DUPFD_CLOEXEC, 0));
+  binary->functions = binary_->functions;
+  binary->sites = {{.offset = 4, .function = 0}, {.offset = 8, .function = 1}};
+  binary_ = binary;
+  functions_.set(1);
+  Start();
+  windows_->Ask(kProcess, 10s);
+  ASSERT_TRUE(Eventually([this] { return done() > 0; }));
+  windows_->SetSuspects({kProcess});
+  ASSERT_TRUE(Eventually([this] { return done() > 2; }));
+  windows_->Stop();
+  EXPECT_THAT(prober_.specs.front().sites, SizeIs(1));
+  EXPECT_EQ(prober_.specs.front().sites.front().function, 1);
+  EXPECT_EQ(done_.front().functions, functions_);
+  const auto suspects = std::ranges::find(done_, WindowReason::kSuspect, &MapWindow::reason);
+  ASSERT_NE(suspects, done_.end());
+  EXPECT_TRUE(suspects->functions.none()) << "evidence may be in any";
 }
 
 TEST_F(MapWindowsTest, AFullWindowEndsEarly) {

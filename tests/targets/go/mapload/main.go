@@ -3,7 +3,7 @@
 //
 //	mapload [--pause NANOSECONDS] [--seconds S] [--threads N]
 //
-// It spins so long between two accesses.
+// Between two accesses it works for about so long.
 package main
 
 import (
@@ -30,7 +30,7 @@ type world struct {
 }
 
 var (
-	pause   = flag.Int64("pause", 2000, "nanoseconds between accesses")
+	pause   = flag.Int64("pause", 2000, "about so many nanoseconds of work between accesses")
 	seconds = flag.Float64("seconds", 600, "how long to run")
 	threads = flag.Int("threads", 1, "goroutines that do the same")
 	counts  [8]int64
@@ -101,9 +101,31 @@ func newWorld() *world {
 	return w
 }
 
-func rest() {
-	for end := time.Now().Add(time.Duration(*pause)); time.Now().Before(end); {
+var steps int64 // between two accesses
+
+//go:noinline
+func work(steps int64) {
+	x := uint64(steps)
+	for i := int64(0); i < steps; i++ {
+		x = x*6364136223846793005 + 1
 	}
+	sink = int64(x)
+}
+
+// An amount of work, not of time: what delays an access is not made up for.
+func rest() { work(steps) }
+
+func stepsOf(pause time.Duration) int64 {
+	const many = 1_000_000
+	fastest := time.Hour
+	for i := 0; i < 20; i++ {
+		begin := time.Now()
+		work(many)
+		if took := time.Since(begin); took < fastest {
+			fastest = took
+		}
+	}
+	return many * int64(pause) / int64(fastest)
 }
 
 // A round has eight reads of texts, four of numbers, and so on: the shares are known.
@@ -150,6 +172,7 @@ func report() {
 
 func main() {
 	flag.Parse()
+	steps = stepsOf(time.Duration(*pause))
 	for t := 0; t < *threads; t++ {
 		go func() {
 			w := newWorld()

@@ -1,0 +1,102 @@
+#include "maps/access_rate.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+namespace profd {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::nanoseconds;
+
+/// A program that asks a map every `between`, and is delayed by each hit.
+struct Program {
+  nanoseconds between, delay, price;
+
+  /// A window of 200 hits in functions with that share of its accesses.
+  MapUse Window(double share = 1) const {
+    const auto apart = nanoseconds(static_cast<int64_t>(static_cast<double>(between.count()) / share));
+    return {.hits = 200, .length = 200 * (apart + delay), .price = 200 * price};
+  }
+  double rate() const { return 1e9 / static_cast<double>(between.count()); }
+};
+
+TEST(AccessRate, IsNothingAtFirst) {
+  EXPECT_EQ(AccessRate().Rate().estimate, 0);
+  EXPECT_FALSE(AccessRate().Rate().bound);
+}
+
+TEST(AccessRate, IsHitsByTime) {
+  AccessRate rate;
+  rate.AddWhole({.hits = 100, .length = 10ms});
+  EXPECT_NEAR(rate.Rate().estimate, 10'000, 1);
+  EXPECT_FALSE(rate.Rate().bound);
+  EXPECT_NEAR(rate.Rate().low, 8000, 1) << "two standard errors";
+  EXPECT_NEAR(rate.Rate().high, 12'000, 1);
+  rate.AddWhole({.hits = 0, .length = 10ms});
+  EXPECT_NEAR(rate.Rate().estimate, 5000, 1) << "nothing is news, too";
+  EXPECT_NEAR(rate.Rate(0.5, 50).estimate, 2500, 1);
+}
+
+TEST(AccessRate, TheDelayOfTheProbesIsTakenOff) {
+  AccessRate rate;
+  rate.AddWhole(Program{.between = 2us, .delay = 1200ns, .price = 1us}.Window());
+  EXPECT_NEAR(rate.Rate().estimate, 500'000, 1000);
+  EXPECT_FALSE(rate.Rate().bound);
+}
+
+TEST(AccessRate, ThreadsAreDelayedBesideEachOther) {
+  AccessRate rate;
+  // Two, each of which asks every 2 us.
+  rate.AddWhole({.hits = 200, .length = 100 * 3200ns, .price = 200us, .threads = 2});
+  EXPECT_NEAR(rate.Rate().estimate, 1e6, 1000);
+}
+
+TEST(AccessRate, WhatDelaysMoreThanItsPriceIsSeenInWindowsOfFewerFunctions) {
+  const Program program{.between = 1us, .delay = 1600ns, .price = 1us};
+  AccessRate rate;
+  for (int i = 0; i < 10; ++i) rate.AddWhole(program.Window());
+  const MapRate by_price = rate.Rate();
+  for (int i = 0; i < 10; ++i) rate.AddThin(program.Window(0.25), 0.25, 2000);
+  const MapRate by_both = rate.Rate();
+  EXPECT_LT(by_price.estimate, 0.8 * program.rate());
+  EXPECT_NEAR(by_both.estimate, program.rate(), 0.05 * program.rate());
+  EXPECT_FALSE(by_both.bound);
+  EXPECT_LT(by_both.low, program.rate());
+  EXPECT_GT(by_both.high, program.rate());
+}
+
+TEST(AccessRate, WhereTheProbesTakeNearlyAllOfTheTimeTheRateIsABound) {
+  const Program program{.between = 15ns, .delay = 1250ns, .price = 1us};
+  AccessRate rate;
+  rate.AddWhole(program.Window());
+  EXPECT_TRUE(rate.Rate().bound);
+  EXPECT_EQ(rate.Rate().estimate, rate.Rate().low);
+  EXPECT_GT(rate.Rate().low, 1e6);
+  EXPECT_LT(rate.Rate().low, program.rate());
+  EXPECT_TRUE(std::isinf(rate.Rate().high));
+}
+
+TEST(AccessRate, WindowsThatDifferMakeItLessCertain) {
+  AccessRate steady, uneven;
+  for (int i = 0; i < 10; ++i) {
+    steady.AddWhole({.hits = 200, .length = 10ms});
+    uneven.AddWhole({.hits = i % 2 == 0 ? 380u : 20u, .length = 10ms});
+  }
+  EXPECT_DOUBLE_EQ(steady.Rate().estimate, uneven.Rate().estimate);
+  EXPECT_GT(uneven.Rate().high, 1.4 * uneven.Rate().estimate);
+  EXPECT_LT(steady.Rate().high, 1.1 * steady.Rate().estimate);
+}
+
+TEST(AccessRate, ForgetsEvenly) {
+  AccessRate rate;
+  rate.AddWhole({.hits = 1000, .length = 10ms});
+  rate.Decay(0.01);
+  EXPECT_NEAR(rate.Rate().estimate, 100'000, 1);
+  rate.AddWhole({.hits = 100, .length = 10ms});
+  EXPECT_NEAR(rate.Rate().estimate, 110 / 10.1e-3, 1);
+}
+
+}  // namespace
+}  // namespace profd
