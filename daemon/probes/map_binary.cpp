@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "probes/call_sites.h"
 #include "probes/place.h"
 
@@ -55,6 +56,19 @@ std::vector<MapProbeSite> SitesOfRecursion(const MapBinary& binary, const Recurs
   for (size_t i = 0; i < sure; ++i) sites.push_back(binary.sites[order[i]]);
   for (size_t i = 0; i < taken; ++i) sites.push_back(binary.sites[order[sure + (turn * taken + i) % others]]);
   return sites;
+}
+
+void SpellKeys(const MapBinary& binary, std::vector<MapHit>& hits) {
+  for (MapHit& hit : hits) {
+    const MapFunction::Key key = binary.functions.at(hit.function).key;
+    if (key == MapFunction::Key::kFast32 || key == MapFunction::Key::kFast64) {
+      uint64_t number = 0;
+      hit.key.copy(reinterpret_cast<char*>(&number), sizeof(number));
+      hit.key = std::to_string(number);
+    } else if (ToPrintable(hit.key) != hit.key) {
+      hit.key.clear();
+    }
+  }
 }
 
 }  // namespace profd

@@ -38,6 +38,9 @@ absl::StatusOr<MapBinary> MapBinaryOf(const GoFacts& facts, const std::string& p
 /// Its code is what was decoded, as far as it is probed.
 bool IsUnchanged(const MapBinary& binary);
 
+/// Keys that a function gets as numbers become numbers; others stay if they are text, else there is the hash.
+void SpellKeys(const MapBinary& binary, std::vector<MapHit>& hits);
+
 /// Of its sites the four that a recursion most probably comes by: those that its own code calls; the reads by any key,
 /// which libraries make for others; then the rest, by turns. Reads the binary's code.
 std::vector<MapProbeSite> SitesOfRecursion(const MapBinary& binary, const RecursingThread& thread, uint64_t turn);

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 
-#include "base/utf8.h"
 #include "probes/price.h"
 
 namespace profd {
@@ -17,20 +16,6 @@ constexpr std::chrono::milliseconds kLongestWait{1000};
 // often, for so long.
 constexpr std::chrono::milliseconds kFreshWait{2};
 constexpr std::chrono::seconds kFresh{1};  // also: what is known of a thread, for so long
-
-// Keys that a function gets as numbers are told as numbers, others if they are text: of the rest there is the hash.
-void SpellKeys(const MapBinary& binary, std::vector<MapHit>& hits) {
-  for (MapHit& hit : hits) {
-    const MapFunction::Key key = binary.functions.at(hit.function).key;
-    if (key == MapFunction::Key::kFast32 || key == MapFunction::Key::kFast64) {
-      uint64_t number = 0;
-      hit.key.copy(reinterpret_cast<char*>(&number), sizeof(number));
-      hit.key = std::to_string(number);
-    } else if (ToPrintable(hit.key) != hit.key) {
-      hit.key.clear();
-    }
-  }
-}
 
 }  // namespace
 
