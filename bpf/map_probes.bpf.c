@@ -200,7 +200,7 @@ static __always_inline bool read_swiss_map(struct profd_map_hit_record* hit) {
 
 static __always_inline void describe_map(struct profd_map_hit_record* hit, const struct profd_map_window* window,
                                          const struct arguments* in, __u32 registers) {
-  const bool sync = registers == PROFD_MAP_KEY_SYNC;
+  const bool sync = registers == PROFD_MAP_KEY_SYNC || registers == PROFD_MAP_KEY_NONE_OF_SYNC;
   hit->map = sync ? in->ax : in->bx;
   hit->type = sync ? 0 : in->ax;
   if (!hit->map) {

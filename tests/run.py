@@ -88,7 +88,7 @@ def matching(suite, patterns):
 def run_cases(cases):
     """How many ran; the names of those that failed; (name, why) of those that were skipped."""
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Result).run(unittest.TestSuite(cases))
-    # A class whose fixture failed counts once: what it would have run is unknown. A part of a test is named as its test.
+    # A class whose fixture failed counts once: what it would have run is unknown. Parts of a test go by its name.
     failed = {str(getattr(test, "test_case", test)) for test, _ in result.failures + result.errors}
     failed.update(str(test) for test in result.unexpectedSuccesses)
     return result.testsRun, failed, [(str(test), why) for test, why in result.skipped]

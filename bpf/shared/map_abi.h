@@ -12,12 +12,13 @@ enum profd_map_program { PROFD_MAP_PROBE, PROFD_MAP_BREAKPOINT, PROFD_MAP_PROGRA
 
 // What a probed function's registers hold.
 enum profd_map_registers {
-  PROFD_MAP_KEY_NONE = 0,     // AX map type, BX map: clear, iteration
-  PROFD_MAP_KEY_POINTER = 1,  // + CX pointer to the key
-  PROFD_MAP_KEY_32 = 2,       // + CX key, its low half
-  PROFD_MAP_KEY_64 = 3,       // + CX key
-  PROFD_MAP_KEY_STRING = 4,   // + CX text, DI length
-  PROFD_MAP_KEY_SYNC = 5,     // sync.Map's trie: AX map, CX type of the key, DI pointer to it
+  PROFD_MAP_KEY_NONE = 0,          // AX map type, BX map: clear, iteration
+  PROFD_MAP_KEY_POINTER = 1,       // + CX pointer to the key
+  PROFD_MAP_KEY_32 = 2,            // + CX key, its low half
+  PROFD_MAP_KEY_64 = 3,            // + CX key
+  PROFD_MAP_KEY_STRING = 4,        // + CX text, DI length
+  PROFD_MAP_KEY_SYNC = 5,          // sync.Map's trie: AX map, CX type of the key, DI pointer to it
+  PROFD_MAP_KEY_NONE_OF_SYNC = 6,  // the same: AX map
 };
 
 // The cookie of a probe: window slot, function's number among those of its binary, registers.

@@ -24,8 +24,8 @@ constexpr MapFunctionKind OfSync(MapOperation operation, MapKey key) { return {M
 // sync.Map is this instance of the type, and no other.
 #define PROFD_SYNC_MAP(method) "internal/sync.(*HashTrieMap[go.shape.interface {},go.shape.interface {}])." method
 
-// Not here, since they call others that are: mapaccess1* from Go 1.27 on (mapaccess2*), mapaccess{1,2}_fat, reflect's
-// functions, sync.Map's before Go 1.24. Nor mapiternext and mapIterNext: they are steps of what was counted when it
+// Not here, since they call others that are: mapaccess1* from Go 1.27 on (mapaccess2*), mapaccess{1,2}_fat, most of
+// reflect's functions, sync.Map's before Go 1.24. Nor mapiternext and mapIterNext: they are steps of what was counted when it
 // started, and get neither map nor type.
 constexpr std::array kRows = {
     Row{"runtime.mapaccess1", Of(kRead, kPointer), kOldest, 26},
@@ -55,8 +55,13 @@ constexpr std::array kRows = {
     Row{PROFD_SYNC_MAP("CompareAndSwap"), OfSync(kWrite, kInterface), 24},
     Row{PROFD_SYNC_MAP("LoadAndDelete"), OfSync(kDelete, kInterface), 24},
     Row{PROFD_SYNC_MAP("CompareAndDelete"), OfSync(kDelete, kInterface), 24},
-    Row{PROFD_SYNC_MAP("Range"), OfSync(kIterate, kNone), 24},
-    Row{PROFD_SYNC_MAP("Clear"), OfSync(kClear, kNone), 24},
+    Row{PROFD_SYNC_MAP("Range"), OfSync(kIterate, kNoneOfSync), 24},
+    Row{PROFD_SYNC_MAP("Clear"), OfSync(kClear, kNoneOfSync), 24},
+    // These go to the map itself, where others of reflect go through the runtime's functions.
+    Row{"reflect.mapdelete", Of(kDelete, kPointer), 24},
+    Row{"reflect.mapIterStart", Of(kIterate, kNone), 24},
+    Row{"reflect.mapclear", Of(kClear, kNone), 24},
+    Row{"maps.clone", Of(kIterate, kNone), 21},
 };
 #undef PROFD_SYNC_MAP
 static_assert(kRows.size() <= kMaxMapFunctions);

@@ -29,6 +29,7 @@ static_assert(MapProber::kBreakpoints == PROFD_MAP_BREAKPOINTS);
 static_assert(static_cast<int>(MapFunction::Key::kNone) == PROFD_MAP_KEY_NONE);
 static_assert(static_cast<int>(MapFunction::Key::kString) == PROFD_MAP_KEY_STRING);
 static_assert(static_cast<int>(MapFunction::Key::kInterface) == PROFD_MAP_KEY_SYNC);
+static_assert(static_cast<int>(MapFunction::Key::kNoneOfSync) == PROFD_MAP_KEY_NONE_OF_SYNC);
 
 class BpfMapProbes final : public MapProbes {
  public:

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "process/proc_maps.h"
@@ -22,15 +23,21 @@ MapSites::OperationOf OperationsOf(const MapBinary& binary) {
   return operations;
 }
 
+// Which passes a map on to the runtime: who called it is meant.
+bool IsOfLibrary(std::string_view function) {
+  constexpr std::array kLibrary{"sync.(*Map).",     "internal/sync.(*HashTrieMap", "maps.",
+                                "reflect.Value.",   "reflect.(*MapIter).",         "reflect.map",
+                                "runtime.mapaccess"};
+  return std::ranges::any_of(kLibrary, [function](const char* prefix) { return function.starts_with(prefix); });
+}
+
 void NameCaller(const SymbolizedAddress& symbolized, NamedMapSite& site) {
   if (symbolized.lines.empty()) {
     site.function = fmt::format("{:#x}", symbolized.address);
     return;
   }
   // What is inlined comes first: the line that calls the library is meant.
-  const auto in_library = [](const FrameLine& line) {
-    return line.function.starts_with("sync.(*Map).") || line.function.starts_with("internal/sync.(*HashTrieMap");
-  };
+  const auto in_library = [](const FrameLine& line) { return IsOfLibrary(line.function); };
   auto found = std::ranges::find_if_not(symbolized.lines, in_library);
   if (found == symbolized.lines.end()) found = symbolized.lines.begin();
   const FrameLine& line = *found;
@@ -185,7 +192,7 @@ MapAnswer MapStage::MapsOf(const ProcessId& process) const {
   const auto symbolized = parts_.symbolizer->Symbolize(resolved.process, resolved.addresses, kForAnswers);
   for (size_t i = 0; i < maps.sites.size(); ++i) {
     NameCaller(symbolized[2 * i + 1], maps.sites[i]);
-    if (maps.sites[i].function.starts_with("runtime.mapaccess")) NameCaller(symbolized[2 * i + 2], maps.sites[i]);
+    if (IsOfLibrary(maps.sites[i].function)) NameCaller(symbolized[2 * i + 2], maps.sites[i]);
     const auto left = std::chrono::ceil<Symbolizer::Patience>(deadline - std::chrono::steady_clock::now());
     maps.sites[i].map_type = TypeName(process, maps.sites[i].site.type, std::max(left, Symbolizer::Patience(0)));
   }

@@ -17,8 +17,6 @@ absl::StatusOr<MapBinary> MapBinaryOf(const GoFacts& facts, const std::string& p
                    .functions = facts.map_functions};
   for (size_t i = 0; i < facts.map_functions.size(); ++i) {
     const MapFunction& function = facts.map_functions[i];
-    // Range and Clear of sync.Map have their registers in yet another order.
-    if (function.family == MapFunction::Family::kSyncMap && function.key == MapFunction::Key::kNone) continue;
     const auto place = PlaceProbe(function.code.code);
     // Single-stepped it would cost too much, and see goroutines twice whose stacks grow.
     if (!place.ok() || !place->emulated) continue;

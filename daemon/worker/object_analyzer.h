@@ -68,12 +68,13 @@ struct MapFunction {
   enum class Operation { kRead, kWrite, kDelete, kIterate, kClear };
   /// How the function gets the key, by the registers of x86-64.
   enum class Key {
-    kNone,       ///< it gets none: it iterates or clears
-    kPointer,    ///< CX points at it
-    kFast32,     ///< the low half of CX
-    kFast64,     ///< CX
-    kString,     ///< its bytes at CX, their number in DI
-    kInterface,  ///< its type in CX, its word of data in DI
+    kNone,        ///< it gets none: it iterates or clears
+    kPointer,     ///< CX points at it
+    kFast32,      ///< the low half of CX
+    kFast64,      ///< CX
+    kString,      ///< its bytes at CX, their number in DI
+    kInterface,   ///< its type in CX, its word of data in DI
+    kNoneOfSync,  ///< as kNone, of sync.Map
   };
   Family family = Family::kMap;
   Operation operation = Operation::kRead;

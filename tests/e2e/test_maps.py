@@ -77,6 +77,29 @@ class Maps(DaemonCase):
                     # One goroutine's windows are of ten rounds each.
                     self.assertAlmostEqual(site["share_percent"] / 100, share, delta=0.005, msg=name)
 
+    def test_libraries_that_reach_into_maps(self):
+        operations = {"main.reflectDelete": "delete", "main.reflectRange": "iterate", "main.reflectKeys": "iterate",
+                      "main.reflectClear": "clear", "main.clone": "iterate", "main.rangeSync": "iterate",
+                      "main.clearSync": "clear"}
+        for toolchain in ("go1.23.12", "go1.24.11", "go1.25.5", "go1.26.4", "go1.27.4"):
+            with self.subTest(toolchain=toolchain):
+                program = self.use(go_target("maplibraries", toolchain=toolchain))
+                program.event("ready")
+                eventually(lambda: self.answer(program)["sites"], 20)
+                answer, truth = self.settle(program)
+                program.stop()
+                sites = {(site["caller"], site["operation"]): site for site in answer["sites"]}
+                total = sum(truth.values())
+                if toolchain < "go1.24":  # reflect calls the runtime, two calls from the line that is meant
+                    self.assertIn(("reflect.Value.SetMapIndex", "delete"), sites)
+                    self.assertIn(("main.clone", "iterate"), sites)
+                    continue
+                for name, operation in operations.items():
+                    self.assertIn((name, operation), sites)
+                    site = sites[name, operation]
+                    self.assertEqual(site["map_type"], "sync.Map" if name.endswith("Sync") else "map[[3]int]int")
+                    self.assertAlmostEqual(site["share_percent"] / 100, truth[name] / total, delta=0.01, msg=name)
+
     def test_a_stripped_program_is_no_different(self):
         program = self.use(go_target("mapload", mode="stripped"))
         program.event("ready")

@@ -1,0 +1,3 @@
+module profd.test/maplibraries
+
+go 1.23
