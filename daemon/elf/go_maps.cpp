@@ -25,8 +25,8 @@ constexpr MapFunctionKind OfSync(MapOperation operation, MapKey key) { return {M
 #define PROFD_SYNC_MAP(method) "internal/sync.(*HashTrieMap[go.shape.interface {},go.shape.interface {}])." method
 
 // Not here, since they call others that are: mapaccess1* from Go 1.27 on (mapaccess2*), mapaccess{1,2}_fat, most of
-// reflect's functions, sync.Map's before Go 1.24. Nor mapiternext and mapIterNext: they are steps of what was counted when it
-// started, and get neither map nor type.
+// reflect's functions, sync.Map's before Go 1.24. Nor mapiternext and mapIterNext: they are steps of what was counted
+// when it started, and get neither map nor type.
 constexpr std::array kRows = {
     Row{"runtime.mapaccess1", Of(kRead, kPointer), kOldest, 26},
     Row{"runtime.mapaccess1_fast32", Of(kRead, kFast32), kOldest, 26},

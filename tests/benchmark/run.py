@@ -54,8 +54,8 @@ def mean_microseconds(before, after, wanted):
 
 
 def process_cpu(pid):
-    """User and system time of a process, seconds. Not its children's: what workers have used before counts there when they
-    end."""
+    """User and system time of a process, seconds. Not its children's: what workers have used before counts there when
+    they end."""
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
