@@ -290,6 +290,12 @@ def go_target(name, *arguments, toolchain="local", mode="static"):
     return Target([*command, *arguments], environment=environment)
 
 
+def resident_mb(pid):
+    """RSS of a process, MiB."""
+    pages = int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+
 class RootCase(unittest.TestCase):
     """Tests that need the kernel: root, and the two programs built."""
 

@@ -1,8 +1,11 @@
 """Map accesses: what `maps` says beside what the program itself counted."""
 
+import concurrent.futures
+import pathlib
+import tempfile
 import time
 
-from tests.e2e.fixture import SOAK, DaemonCase, eventually, go_target, target
+from tests.e2e.fixture import SOAK, DaemonCase, Target, build_go, eventually, go_target, resident_mb, target
 from tests.e2e.recursion_watch import Watch
 
 VERSIONS = (("go1.19.13", "go1.20.14", "go1.21.13", "go1.22.12", "go1.23.12", "go1.24.11", "go1.25.5", "go1.26.4",
@@ -130,6 +133,55 @@ class Maps(DaemonCase):
         windows = self.daemon.json("status")["map_windows"]
         self.assertGreater(windows["hits"], 200)
         self.assertLess(windows["cost_ns"] / 1e9, 0.01 * (passed + 10) + 3 * windows["worst_ns"] / 1e9)
+
+
+class Crowds(DaemonCase):
+    """Many programs at once."""
+
+    def start(self, programs, *arguments):
+        running = [self.use(Target([program, *arguments])) for program in programs]
+        for one in running:
+            one.event("ready")
+        return running
+
+    def check(self, program):
+        """Its functions, and the shares that a round has."""
+        def known():
+            answer = self.daemon.json("maps", "--pid", program.pid)
+            named = all(site["map_type"] and not site["caller"].startswith("0x") for site in answer["sites"])
+            return answer if answer["hits"] > 100 and named else None
+        answer = eventually(known, 120)
+        self.assertTrue(answer, "no window in two minutes, or no names")
+        sites = {site["caller"]: site for site in answer["sites"]}
+        for name, share in (("main.(*world).readText", 0.4), ("main.(*world).readNumber", 0.2)):
+            self.assertIn(name, sites)
+            self.assertAlmostEqual(sites[name]["share_percent"] / 100, share, delta=0.05, msg=name)
+            self.assertEqual(sites[name]["entries"], 1000)
+
+    def check_all(self, programs):
+        with concurrent.futures.ThreadPoolExecutor(10) as pool:
+            for checked in [pool.submit(self.check, one) for one in programs]:
+                checked.result()
+        self.assertEqual(self.daemon.json("status")["map_windows"]["failed"], 0)
+        self.assertLess(resident_mb(self.daemon.pid), 100)
+
+    def test_a_few_of_five_hundred_processes_of_one_binary(self):
+        program = build_go("mapload")
+        self.start([program] * 497, "--sleep", 1000)
+        self.check_all(self.start([program] * 3, "--sleep", 5))
+
+    def test_fifty_binaries(self):
+        with tempfile.TemporaryDirectory() as folder:
+            copies = []
+            for number in range(50):
+                copy = pathlib.Path(folder) / f"mapload-{number}"
+                copy.write_bytes(pathlib.Path(build_go("mapload")).read_bytes() + str(number).encode())
+                copy.chmod(0o755)
+                copies.append(copy)
+            running = self.start(copies, "--sleep", 40)
+            self.check_all(running)
+            for one in running:
+                one.stop()
 
 
 class Evidence(DaemonCase):
