@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "process/proc_fs.h"
@@ -44,10 +46,17 @@ absl::StatusOr<CalibrationSite> FindCalibrationSite() {
   return Error(absl::StatusCode::kInternal, "profd's own code is in no mapping");
 }
 
-std::chrono::nanoseconds RunCalibration() {
-  const auto begin = std::chrono::steady_clock::now();
-  for (int i = 0; i < kCalibrationHits; ++i) profd_calibration();
-  return (std::chrono::steady_clock::now() - begin) / kCalibrationHits;
+std::chrono::nanoseconds MeasureTrap(const std::function<std::chrono::nanoseconds()>& program) {
+  constexpr int kBatches = 20, kBatch = kCalibrationHits / kBatches;
+  std::array<std::chrono::nanoseconds, kBatches> took{};
+  for (std::chrono::nanoseconds& batch : took) {
+    const std::chrono::nanoseconds before = program();
+    const auto begin = std::chrono::steady_clock::now();
+    for (int i = 0; i < kBatch; ++i) profd_calibration();
+    batch = (std::chrono::steady_clock::now() - begin - (program() - before)) / kBatch;
+  }
+  std::ranges::nth_element(took, took.begin() + kBatches / 2);
+  return std::max(took[kBatches / 2], std::chrono::nanoseconds(0));
 }
 
 }  // namespace profd

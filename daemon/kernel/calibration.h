@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 
 #include "base/status.h"
 #include "base/unique_fd.h"
@@ -17,7 +18,8 @@ struct CalibrationSite {
 absl::StatusOr<CalibrationSite> FindCalibrationSite();
 
 inline constexpr int kCalibrationHits = 1000;
-/// Runs it that often; what one run takes.
-std::chrono::nanoseconds RunCalibration();
+/// Calls it that often. What one call takes, without what `program` has grown by: the time that the probe's program has
+/// taken over its life. The median of twenty batches: others use the CPUs too, and profd may start when they are busy.
+std::chrono::nanoseconds MeasureTrap(const std::function<std::chrono::nanoseconds()>& program);
 
 }  // namespace profd

@@ -75,13 +75,7 @@ class BpfMapProbes final : public MapProbes {
     // First all traps, then the programs that count them.
     for (const UniqueFd& event : breakpoints.events) ioctl(event.get(), PERF_EVENT_IOC_DISABLE, 0);
     breakpoints = {};
-    profd_map_window window{};
-    bpf_map__lookup_elem(skeleton_->maps.map_windows, &slot, sizeof(slot), &window, sizeof(window), 0);
-    return {.hits = window.hits,
-            .other_hits = window.other_hits,
-            .program = std::chrono::nanoseconds(window.program_ns),
-            .armed_hits = window.armed_hits,
-            .armed_program = std::chrono::nanoseconds(window.armed_ns)};
+    return CountOf(slot);
   }
 
   int hits_fd() const override { return ring_buffer__epoll_fd(ring_); }
@@ -120,6 +114,16 @@ class BpfMapProbes final : public MapProbes {
   struct Breakpoints {
     std::vector<UniqueFd> events, links;
   };
+  MapWindowCount CountOf(uint32_t slot) const {
+    profd_map_window window{};
+    bpf_map__lookup_elem(skeleton_->maps.map_windows, &slot, sizeof(slot), &window, sizeof(window), 0);
+    return {.hits = window.hits,
+            .other_hits = window.other_hits,
+            .program = std::chrono::nanoseconds(window.program_ns),
+            .armed_hits = window.armed_hits,
+            .armed_program = std::chrono::nanoseconds(window.armed_ns)};
+  }
+
   bpf_program* Program() const { return multi_ ? skeleton_->progs.map_probe_multi : skeleton_->progs.map_probe; }
 
   static int OnRecord(void* context, void* data, size_t size) {
@@ -134,15 +138,13 @@ class BpfMapProbes final : public MapProbes {
     MapWindowSpec spec{.process = {.tgid = static_cast<uint32_t>(getpid())}, .fd = site.file.get()};
     spec.sites = {{.offset = site.offset}};
     RETURN_IF_ERROR(Open(0, spec));
-    std::chrono::nanoseconds took{};
-    std::thread([&took] { took = RunCalibration(); }).join();
+    std::thread([this] { trap_cost_ = MeasureTrap([this] { return CountOf(0).program; }); }).join();
     const MapWindowCount count = Close(0);
     const uint64_t hits = count.hits + count.other_hits;
     if (hits < kCalibrationHits) {
       return Error(absl::StatusCode::kFailedPrecondition, "a probe in profd itself was hit {} times in {} calls", hits,
                    kCalibrationHits);
     }
-    trap_cost_ = std::max(took - count.program / static_cast<int64_t>(hits), std::chrono::nanoseconds(0));
     return absl::OkStatus();
   }
 
@@ -155,12 +157,12 @@ class BpfMapProbes final : public MapProbes {
     spec.thread = static_cast<uint32_t>(gettid());
     spec.load_bias = site->address - site->offset;
     if (!Open(0, spec).ok()) return;
-    const std::chrono::nanoseconds took = RunCalibration();
+    const std::chrono::nanoseconds took = MeasureTrap([this] { return CountOf(0).program; });
     const MapWindowCount count = Close(0);
     const uint64_t hits = count.hits + count.other_hits;
     if (hits < kCalibrationHits) return;
     if (auto event = OpenIdleThreadEvent(); event.ok()) keeps_warm_ = *std::move(event);
-    breakpoint_cost_ = std::max(took - count.program / static_cast<int64_t>(hits), std::chrono::nanoseconds(0));
+    breakpoint_cost_ = took;
   }
 
   // As many as there are to be had: a debugger may have some. Limited before they are enabled, or the first hits would

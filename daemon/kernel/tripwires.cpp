@@ -54,14 +54,12 @@ class BpfTripwires final : public Tripwires {
     const std::array<unsigned long, 1> offsets{site.offset};
     const std::array<__u64, 1> cookies{Cookie(0, PROFD_SITE_CALIBRATION)};
     ASSIGN_OR_RETURN(const std::vector<Link> links, AttachAt(site.file.get(), offsets, cookies));
-    const uint64_t before = ProgramTime(), hits = ProgramRuns();
-    const auto took = RunCalibration();
+    const uint64_t hits = ProgramRuns();
+    trap_cost_ = MeasureTrap([this] { return std::chrono::nanoseconds(ProgramTime()); });
     if (ProgramRuns() - hits < kCalibrationHits) {
       return Error(absl::StatusCode::kFailedPrecondition, "a probe in profd itself was hit {} times in {} calls",
                    ProgramRuns() - hits, kCalibrationHits);
     }
-    const auto program = std::chrono::nanoseconds(ProgramTime() - before) / kCalibrationHits;
-    trap_cost_ = std::max(took - program, std::chrono::nanoseconds(0));
     return absl::OkStatus();
   }
 
