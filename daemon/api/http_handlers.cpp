@@ -75,11 +75,22 @@ HttpResponse HttpHandlers::Route(const HttpRequest& request) {
     return backend_->ready() ? HttpResponse{.body = "ready\n"} : HttpResponse{.status = 503, .body = "not ready\n"};
   }
   if (request.path == "/metrics") {
-    return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_()};
+    return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = Metrics()};
   }
   if (request.path == "/debug/pprof/profile") return Profile(request);
   if (request.path == "/") return Index(request);
   return {.status = 404, .body = "nothing here: / lists what there is\n"};
+}
+
+std::string HttpHandlers::Metrics() {
+  constexpr int kRest = 9;  // times what it took
+  std::lock_guard lock(metrics_mutex_);
+  const auto begin = std::chrono::steady_clock::now();
+  if (begin < metrics_good_until_) return metrics_page_;
+  metrics_page_ = metrics_();
+  const auto end = std::chrono::steady_clock::now();
+  metrics_good_until_ = end + kRest * (end - begin);
+  return metrics_page_;
 }
 
 HttpResponse HttpHandlers::Profile(const HttpRequest& request) {

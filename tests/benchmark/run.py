@@ -211,18 +211,22 @@ def bench_go(fixture, report, rounds):
                     200 if addresses <= 1024 else None)
 
 
-def served_per_cpu_second(server, seconds):
-    """Requests for each second of the server's own CPU time, in the next while."""
-    while not server.lines.empty():
-        server.lines.get()
-    first = server.event("progress")
+def work_by_cpu(program, seconds):
+    """(requests that a server has answered, or map accesses of `mapload`, for each second of the program's own CPU
+    time; that time, seconds), in the next while."""
+    def work(line):
+        return line["served"] if "served" in line else sum(line["counts"].values())
+    while not program.lines.empty():
+        program.lines.get()
+    first = program.event("progress")
     time.sleep(seconds)
     last = first
-    while not server.lines.empty():
-        line = server.lines.get()
+    while not program.lines.empty():
+        line = program.lines.get()
         if line and line.get("event") == "progress":
             last = line
-    return (last["served"] - first["served"]) / (last["cpu_ns"] - first["cpu_ns"]) * 1e9
+    cpu = (last["cpu_ns"] - first["cpu_ns"]) / 1e9
+    return (work(last) - work(first)) / cpu, cpu
 
 
 def mean_and_error(values):
@@ -243,7 +247,7 @@ def bench_growth_server(fixture, report, rounds):
             for state in ("off", "on", "on", "off"):
                 daemon.profctl("probes", state)
                 time.sleep(0.2)
-                speed.append(served_per_cpu_second(server, 1.5))
+                speed.append(work_by_cpu(server, 1.5)[0])
             losses.append(100 * (1 - (speed[1] + speed[2]) / (speed[0] + speed[3])))
         server.stop()
     finally:
@@ -286,7 +290,60 @@ def bench_growth_churn(fixture, report, rounds):
             report.line("  of it, what is surely lost", max(0, loss - error), "%", limit)
 
 
+def bpftrace_loss(program, binary, function):
+    """Work that a program loses while bpftrace counts the calls of one of its functions, %; None without bpftrace."""
+    if not shutil.which("bpftrace"):
+        return None
+    before, _ = work_by_cpu(program, 3)
+    script = f'uprobe:{binary}:"{function}" {{ @ = count(); }}'
+    peer = subprocess.Popen(["bpftrace", "-p", str(program.pid), "-e", script],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(4)
+    if peer.poll() is not None:
+        sys.exit(f"bpftrace did not count {function} of {binary}")
+    meanwhile, _ = work_by_cpu(program, 3)
+    stop_bpftrace(peer)
+    return 100 * (1 - meanwhile / before)
+
+
+def bench_maps(fixture, report, rounds):
+    """What the map probes cost, as they are by default: a program that does nothing but use maps, and an HTTP server.
+    Slices with and without in turns, since windows come every few seconds; bpftrace counts the most used function."""
+    for name, arguments, function, what in (
+            ("mapload", ("--pause", "0", "--seconds", "3000"), "runtime.mapaccess1_faststr",
+             "a program that only uses maps"),
+            ("server", ("--seconds", "3000", "--clients", CPUS), "runtime.mapaccess2_faststr", "an HTTP server")):
+        daemon = fixture.Daemon().start()
+        try:
+            program = fixture.go_target(name, *arguments)
+            program.event("ready")
+            time.sleep(5)
+            losses, cost, cpu = [], 0, 0
+            for _ in range(rounds):
+                speed = []
+                for state in ("off", "on", "on", "off"):
+                    daemon.profctl("probes", state)
+                    time.sleep(0.2)
+                    before = daemon.json("status")["map_windows"]["cost_ns"]
+                    work, used = work_by_cpu(program, 10)
+                    speed.append(work)
+                    if state == "on":
+                        cost += daemon.json("status")["map_windows"]["cost_ns"] - before
+                        cpu += used
+                losses.append(100 * (1 - (speed[1] + speed[2]) / (speed[0] + speed[3])))
+        finally:
+            stop_daemon(daemon)
+        loss, error = mean_and_error(losses)
+        theirs = bpftrace_loss(program, fixture.build_go(name), function)
+        program.stop()
+        beside = f"bpftrace counting {function} {theirs:.1f} %" if theirs is not None else "no bpftrace here"
+        report.line(f"work lost to map probes by {what}", loss, "%", None, f"+- {error:.2f} %; {beside}")
+        report.line("  of it, what profd accounts for", 100 * cost / 1e9 / cpu, "%", 1)
+        report.line("  of it, what is surely lost", max(0, loss - error), "%", 1)
+
+
 BENCHMARKS = {
+    "maps": bench_maps,
     "growth-server": bench_growth_server,
     "growth-churn": bench_growth_churn,
     "sampler": bench_sampler,

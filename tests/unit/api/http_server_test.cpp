@@ -40,7 +40,11 @@ class HttpServerTest : public ::testing::Test {
     server = *std::move(made);
   }
   absl::StatusOr<std::unique_ptr<HttpServer>> Create(const std::string& address) {
-    const auto metrics = [this] { return memory_is_out ? throw std::bad_alloc() : std::string("m 1\n"); };
+    const auto metrics = [this] {
+      ++pages;
+      std::this_thread::sleep_for(page_takes);
+      return memory_is_out ? throw std::bad_alloc() : std::string("m 1\n");
+    };
     return HttpServer::Create({.address = address, .token_file = dir / "token", .metrics = metrics}, &engine, &backend);
   }
   UniqueFd Connect() const {
@@ -76,6 +80,8 @@ class HttpServerTest : public ::testing::Test {
   testing::FakeBackend backend{&clock};
   QueryEngine engine{&backend, &clock};
   std::atomic<bool> memory_is_out{false};
+  std::atomic<int> pages = 0;
+  std::chrono::milliseconds page_takes{0};
   std::unique_ptr<HttpServer> server;
 };
 
@@ -87,6 +93,13 @@ TEST_F(HttpServerTest, MetricsAndHealthNeedNoToken) {
   backend.is_ready = false;
   EXPECT_THAT(Get("/readyz"), StartsWith("HTTP/1.1 503"));
   EXPECT_EQ(BodyOf(Get("/healthz")), "ok\n");
+}
+
+TEST_F(HttpServerTest, WhoAsksForMetricsWithoutEndGetsWhatThereWasAMomentAgo) {
+  page_takes = 300ms;  // good for three seconds
+  const std::string page = Get("/metrics");
+  EXPECT_EQ(Get("/metrics"), page);
+  EXPECT_EQ(pages, 1);
 }
 
 TEST_F(HttpServerTest, ThePageNeedsTheToken) {

@@ -1,5 +1,5 @@
 // Command mapload uses maps at a steady pace, each kind of access in a function of its own, and prints how many of each
-// there were, with the time, four times a second.
+// there were, with the time and its CPU time, four times a second.
 //
 //	mapload [--pause NANOSECONDS] [--sleep MILLISECONDS] [--seconds S] [--threads N]
 //
@@ -12,6 +12,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -161,7 +162,10 @@ func (w *world) round(i int, done *[8]int64) {
 }
 
 func report() {
-	line := fmt.Sprintf(`{"event":"progress","time_ns":%d,"counts":{`, time.Now().UnixNano())
+	var used syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &used)
+	line := fmt.Sprintf(`{"event":"progress","time_ns":%d,"cpu_ns":%d,"counts":{`, time.Now().UnixNano(),
+		used.Utime.Nano()+used.Stime.Nano())
 	for k, name := range names {
 		if k > 0 {
 			line += ","
