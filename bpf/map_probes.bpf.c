@@ -176,6 +176,50 @@ static __always_inline void describe_key(struct profd_map_hit_record* hit, const
   }
 }
 
+// All are read first: see read_arguments.
+static __always_inline __u64 argument_of(struct pt_regs* ctx, __u32 place) {
+  const volatile struct pt_regs* registers = ctx;
+  const __u64 di = registers->rdi, si = registers->rsi, dx = registers->rdx;
+  const __u64 cx = registers->rcx, r8 = registers->r8, r9 = registers->r9;
+  switch (place & 0xf) {
+    case 0: return di;
+    case 1: return si;
+    case 2: return dx;
+    case 3: return cx;
+    case 4: return r8;
+    case 5: return r9;
+    default: return 0;
+  }
+}
+
+static __always_inline bool read_text_key(struct profd_map_hit_record* hit, __u64 at) {
+  long size = bpf_probe_read_user_str(hit->key, PROFD_MAP_KEY_BYTES, (const void*)at);
+  hit->key_size = size > 0 ? size - 1 : 0;
+  return size > 0;
+}
+
+// A function that is not Go's, at its entry: only the configuration knows what it is called with.
+static __always_inline void describe_user(struct profd_map_hit_record* hit, struct pt_regs* ctx, __u64 cookie) {
+  const volatile struct pt_regs* registers = ctx;
+  bpf_probe_read_user(&hit->caller, sizeof(hit->caller), (const void*)registers->rsp);
+  hit->map = argument_of(ctx, cookie >> 40);
+  hit->flags |= hit->map ? PROFD_MAP_UNREADABLE : PROFD_MAP_IS_NIL;
+  const __u64 key = argument_of(ctx, cookie >> 44);
+  bool read = true;
+  switch (cookie >> 52 & 0xf) {
+    case PROFD_MAP_USER_32: read = read_register_key(hit, key, sizeof(__u32)); break;
+    case PROFD_MAP_USER_64: read = read_register_key(hit, key, sizeof(__u64)); break;
+    case PROFD_MAP_USER_TEXT: read = read_text_key(hit, key); break;
+    case PROFD_MAP_USER_BYTES: read = read_key(hit, key, argument_of(ctx, cookie >> 48)); break;
+    default: return;
+  }
+  if (read) {
+    hit->key_hash = hash_key(hit, 0);
+  } else {
+    hit->flags |= PROFD_MAP_KEY_UNREADABLE;
+  }
+}
+
 static __always_inline bool read_hmap(struct profd_map_hit_record* hit) {
   struct hmap header = {};
   if (bpf_probe_read_user(&header, sizeof(header), (const void*)hit->map)) return false;
@@ -242,10 +286,14 @@ static __always_inline void send_hit(struct profd_map_window* window, struct pt_
   hit->tid = (__u32)bpf_get_current_pid_tgid();
   hit->function = cookie >> 8 & 0xff;
   const __u32 registers = cookie & 0xff;
-  const struct arguments in = read_arguments(ctx);
-  describe_caller(hit, window, &in);
-  describe_map(hit, window, &in, registers);
-  describe_key(hit, &in, registers);
+  if (registers == PROFD_MAP_KEY_USER) {
+    describe_user(hit, ctx, cookie);
+  } else {
+    const struct arguments in = read_arguments(ctx);
+    describe_caller(hit, window, &in);
+    describe_map(hit, window, &in, registers);
+    describe_key(hit, &in, registers);
+  }
   if (!window->key_text) __builtin_memset(hit->key, 0, sizeof(hit->key));
   if (last) hit->flags |= PROFD_MAP_LAST_HIT;
   bpf_ringbuf_submit(hit, last ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
@@ -265,7 +313,7 @@ static __always_inline void on_hit(struct pt_regs* ctx, __u64 cookie, __u32 prog
   if (!window) return;
   struct profd_process_id id;
   current_process_id(bpf_get_current_task_btf(), &id);
-  const bool counts = armed[slot];
+  const bool counts = armed[slot & (PROFD_MAP_WINDOWS - 1)];  // the verifier forgets what it knew of what is pointed to
   bool sent = false;
   if (id.tgid == window->process.tgid && id.start_time_ns == window->process.start_time_ns &&
       id.exec_id == window->process.exec_id) {
@@ -278,7 +326,7 @@ static __always_inline void on_hit(struct pt_regs* ctx, __u64 cookie, __u32 prog
   }
   __u64 took_ns = bpf_ktime_get_ns() - began_ns;
   __sync_fetch_and_add(&window->program_ns, took_ns);
-  if (counts) __sync_fetch_and_add(&window->armed_ns, took_ns);
+  if (sent) __sync_fetch_and_add(&window->sent_ns, took_ns);
   struct profd_program_stats* stats = bpf_map_lookup_elem(&program_stats, &program);
   if (stats) add_run(stats, began_ns, sent);
 }

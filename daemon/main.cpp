@@ -43,12 +43,6 @@ void OpenStandardFds() {
   if (fd >= 0) close(fd);
 }
 
-void WarnOfKeysWithoutEffect(const Config& config) {
-  const std::vector<std::string> keys = KeysWithoutEffect(config);
-  if (keys.empty()) return;
-  spdlog::warn("this version does not look at maps yet; without effect: {}", fmt::join(keys, ", "));
-}
-
 void Reload(Daemon& daemon, int argc, char** argv) {
   auto config = ReloadConfig(argc, argv);
   if (!config.ok()) {
@@ -65,7 +59,6 @@ void Reload(Daemon& daemon, int argc, char** argv) {
 
 int Run(const CommandLine& command, int argc, char** argv) {
   SetUpLogging(command.config);
-  WarnOfKeysWithoutEffect(command.config);
   // Threads inherit the mask, so only this one takes the signals.
   sigset_t signals;
   sigemptyset(&signals);

@@ -35,6 +35,7 @@ class Tally:
 
     def line(self):
         text = f"{self.passed} passed, {len(self.failed)} failed"
+        text += f", {len(self.again)} of the passed when run once more" if self.again else ""
         return text + (f", {len(self.skipped)} skipped" if self.skipped else "")
 
 
@@ -106,7 +107,8 @@ def run_e2e_tests(build, patterns, tally):
     again = [cases[name] for name in sorted(failed) if name in cases]
     if 0 < len(again) <= MOST_AGAIN:
         print("\nonce more:", *again, sep="\n    ")
-        tally.again = sorted({str(test) for test in again} - run_cases(again)[1])
+        _, failed_again, skipped_now = run_cases(again)
+        tally.again = sorted({str(test) for test in again} - failed_again - {name for name, _ in skipped_now})
         failed -= set(tally.again)
     ran_badly = len(failed.intersection(cases)) + len(set(cases).intersection(name for name, _ in skipped))
     tally.passed += max(0, ran - ran_badly)

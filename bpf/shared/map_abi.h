@@ -24,6 +24,18 @@ enum profd_map_registers {
 // The cookie of a probe: window slot, function's number among those of its binary, registers.
 #define PROFD_MAP_COOKIE(slot, function, registers) ((__u64)(slot) << 16 | (__u64)(function) << 8 | (registers))
 
+// Of a function that is not Go's: registers by their place among rdi, rsi, rdx, rcx, r8, r9; how it gets the key.
+#define PROFD_MAP_KEY_USER 7
+#define PROFD_MAP_USER_COOKIE(map, key, key_length, kind) \
+  ((__u64)(map) << 40 | (__u64)(key) << 44 | (__u64)(key_length) << 48 | (__u64)(kind) << 52)
+enum profd_map_user_key {
+  PROFD_MAP_USER_NONE = 0,
+  PROFD_MAP_USER_32 = 1,     // its low half
+  PROFD_MAP_USER_64 = 2,     // itself
+  PROFD_MAP_USER_TEXT = 3,   // points at it, ends with a 0
+  PROFD_MAP_USER_BYTES = 4,  // points at it, another register has the length
+};
+
 // Of a breakpoint also which of its window's it is.
 #define PROFD_MAP_BREAKPOINTS 4  // a power of two
 #define PROFD_MAP_BREAKPOINT_COOKIE(number) ((__u64)(number) << 32)
@@ -47,7 +59,7 @@ struct profd_map_window {
   __u64 other_hits;  // of others, where the probe has no filter
   __u64 program_ns;  // in BPF, of all hits
   __u64 armed_hits;  // of `hits`: while the window was armed
-  __u64 armed_ns;    // of `program_ns`, the same
+  __u64 sent_ns;     // of `program_ns`, of hits that were sent
   __u64 hits_of[PROFD_MAP_BREAKPOINTS];
 };
 
@@ -68,7 +80,7 @@ struct profd_map_hit_record {
   __u64 goroutine;  // its id; 0: not known
   __u64 caller;     // return address
   __u64 parent;     // that of the caller, by its frame pointer
-  __u64 map, type;  // addresses; type 0: sync.Map
+  __u64 map, type;  // addresses; type 0: sync.Map, or not Go's
   __u64 entries;
   __u64 room;      // for so many entries, at most; 0: not known
   __u64 key_hash;  // seeded when profd starts; of the type too where that is dynamic
@@ -83,7 +95,7 @@ PROFD_FIELD(profd_map_window, number, 16, 8);
 PROFD_FIELD(profd_map_window, most_hits, 24, 4);
 PROFD_FIELD(profd_map_window, hits, 48, 8);
 PROFD_FIELD(profd_map_window, armed_hits, 72, 8);
-PROFD_FIELD(profd_map_window, armed_ns, 80, 8);
+PROFD_FIELD(profd_map_window, sent_ns, 80, 8);
 PROFD_FIELD(profd_map_window, hits_of, 88, 32);
 
 PROFD_SIZE(profd_map_hit_record, 176);

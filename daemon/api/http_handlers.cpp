@@ -84,12 +84,13 @@ HttpResponse HttpHandlers::Route(const HttpRequest& request) {
 
 std::string HttpHandlers::Metrics() {
   constexpr int kRest = 9;  // times what it took
+  constexpr std::chrono::nanoseconds kOldest = std::chrono::seconds(1);
   std::lock_guard lock(metrics_mutex_);
   const auto begin = std::chrono::steady_clock::now();
   if (begin < metrics_good_until_) return metrics_page_;
   metrics_page_ = metrics_();
   const auto end = std::chrono::steady_clock::now();
-  metrics_good_until_ = end + kRest * (end - begin);
+  metrics_good_until_ = end + std::min<std::chrono::nanoseconds>(kRest * (end - begin), kOldest);
   return metrics_page_;
 }
 

@@ -19,7 +19,7 @@ class HttpHandlers {
   static constexpr int kMaxProfiles = 4;
 
   /// `metrics` renders Prometheus's text format: anybody may ask, so it takes a tenth of a CPU at most, and who asks
-  /// more often gets what there was a moment ago. What is pointed to outlives this.
+  /// more often gets what there was a moment ago, a second at most. What is pointed to outlives this.
   HttpHandlers(HttpGuard guard, const QueryEngine* engine, const Backend* backend, std::function<std::string()> metrics)
       : guard_(std::move(guard)), engine_(engine), backend_(backend), metrics_(std::move(metrics)) {}
 

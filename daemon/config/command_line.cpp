@@ -124,10 +124,4 @@ std::vector<std::string> TakeReloadable(Config& running, const Config& wanted) {
   return ChangedKeys(running, wanted);
 }
 
-std::vector<std::string> KeysWithoutEffect(const Config& config) {
-  std::vector<std::string> keys = ChangedKeys(Config(), config);
-  std::erase_if(keys, [](const std::string& key) { return key != "map_key_text"; });
-  return keys;
-}
-
 }  // namespace profd

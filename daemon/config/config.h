@@ -21,6 +21,7 @@ struct Config {
   bool map_probes = true;
   double map_probe_budget = 1.0;  ///< percent of a process's own CPU time
   bool map_key_text = false;
+  std::vector<std::string> map_function;     ///< of programs that are not Go, as of ParseUserMapFunction
   uint32_t recursion_growing_doublings = 3;  ///< of a stack, that make a recursion "growing"
   uint32_t recursion_growing_rises = 4;      ///< or so many readings in a row, each deeper than the one before
   double recursion_projected_percent = 25;   ///< of its limit that a growing stack has in use to be "projected"
@@ -54,8 +55,5 @@ std::vector<std::string> ChangedKeys(const Config& before, const Config& after);
 /// For SIGHUP: takes into `running` what can change while profd runs, which is the log level. Returns the keys of what
 /// else differs and needs a restart.
 std::vector<std::string> TakeReloadable(Config& running, const Config& wanted);
-
-/// The keys that are not at their defaults but do nothing in this version: that of map keys.
-std::vector<std::string> KeysWithoutEffect(const Config& config);
 
 }  // namespace profd

@@ -7,6 +7,8 @@
 #include <charconv>
 #include <numeric>
 
+#include "config/user_map_function.h"
+
 namespace profd {
 namespace {
 
@@ -51,6 +53,10 @@ Parsed HttpAddress(std::string_view text) {
   return std::string(text);
 }
 
+Parsed UserMapFunctionText(std::string_view text) {
+  return IsPlain(text) && ParseUserMapFunction(text).ok() ? Parsed(text) : std::nullopt;
+}
+
 Parsed Selector(std::string_view text) {
   for (const std::string_view prefix : {"command=", "container=", "namespace="}) {
     if (text.starts_with(prefix) && text.size() > prefix.size() && IsPlain(text)) return std::string(text);
@@ -69,7 +75,7 @@ constexpr std::array<std::string_view, 2> kLogFormats{"text", "json"};
 constexpr std::string_view kOnOff = "on or off";
 constexpr std::string_view kAbsolute = "an absolute path";
 
-const std::array<Option, 19> kOptions{{
+const std::array<Option, 20> kOptions{{
     {"socket", "PATH", "unix socket of the API", "an absolute path of at most 107 bytes",
      Option::Text{&Config::socket, SocketPath}},
     {"socket_group", "NAME", "group that may use the socket", "the name of a group",
@@ -88,6 +94,9 @@ const std::array<Option, 19> kOptions{{
     {"map_probe_budget", "PERCENT", "share of a process's own CPU time that probes may cost it",
      "a percentage from 0 to 100", Option::Percent{&Config::map_probe_budget, 0, 100}},
     {"map_key_text", "", "show map keys as text, not only as hashes", kOnOff, Option::Switch{&Config::map_key_text}},
+    {"map_function", "DESCRIPTION", "map functions of programs that are not Go; may be given several times",
+     "binary=GLOB,symbol=GLOB,operation=read,map=rdi,key=rsi,key_kind=text or the like (see README.md)",
+     Option::List{&Config::map_function, UserMapFunctionText}},
     {"recursion_growing_doublings", "N", "doublings of a stack that make its recursion 'growing'",
      "a whole number from 2 to 20", Option::Number{&Config::recursion_growing_doublings, 2, 20}},
     {"recursion_growing_rises", "N", "or looks in a row at which it was deeper each time",

@@ -1,4 +1,7 @@
 // ELF executables and libraries: Go's own table for Go's text, symbol tables for the rest (cgo).
+#include <elf.h>
+#include <fnmatch.h>
+
 #include "elf/build_id.h"
 #include "elf/demangle.h"
 #include "elf/elf_symbols.h"
@@ -67,6 +70,24 @@ class ElfObject final : public Object {
   std::optional<uint32_t> StackDelta(uint64_t offset) override {
     const auto address = layout_.AddressOf(offset);
     return address && go_.ok() ? go_->functions.StackDelta(*address) : std::nullopt;
+  }
+
+  std::vector<NamedFunction> FunctionsNamed(const std::string& glob) override {
+    constexpr size_t kMostName = 4096, kCode = 16;
+    std::vector<NamedFunction> functions;
+    const auto symbols = Symbols();
+    if (!symbols.ok() || layout_.machine != EM_X86_64) return functions;
+    (*symbols)->index().ForEach([&](const Symbol& symbol) {
+      if (functions.size() >= kMaxNamedFunctions || symbol.name.size() > kMostName) return;
+      std::string name(symbol.name);
+      if (fnmatch(glob.c_str(), name.c_str(), 0) != 0) return;
+      const auto offset = layout_.OffsetOf(symbol.address, kCode);
+      if (!offset) return;
+      const auto code = image_->Map(*offset, kCode, "a function's code");
+      if (!code.ok()) return;
+      functions.push_back({std::move(name), {.offset = *offset, .code = std::string(code->bytes().view())}});
+    });
+    return functions;
   }
 
   std::string TypeName(uint64_t offset) override {

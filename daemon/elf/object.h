@@ -35,6 +35,12 @@ struct FunctionCode {
   std::string code;
 };
 
+struct NamedFunction {
+  std::string name;  ///< as it was linked
+  FunctionCode code;
+};
+inline constexpr size_t kMaxNamedFunctions = 32;
+
 struct MapFunction {
   MapFunctionKind kind;
   FunctionCode code;
@@ -65,6 +71,8 @@ class Object {
   virtual std::optional<uint32_t> StackDelta(uint64_t /*position*/) { return std::nullopt; }
   /// Of the Go type whose descriptor is at `position`, as Go prints it; empty where it cannot be told.
   virtual std::string TypeName(uint64_t /*position*/) { return {}; }
+  /// The functions whose names match the glob, at most kMaxNamedFunctions. ELF for x86-64 with a symbol table only.
+  virtual std::vector<NamedFunction> FunctionsNamed(const std::string& /*glob*/) { return {}; }
 };
 
 absl::StatusOr<std::unique_ptr<Object>> OpenElf(UniqueFd file);

@@ -27,6 +27,11 @@ class SymbolIndex {
   void Finish(const Layout& layout);
 
   std::optional<Symbol> Find(uint64_t address) const;
+  /// Calls `visit` with each function, by address.
+  template <typename Visit>
+  void ForEach(Visit visit) const {
+    for (const Entry& entry : functions_) visit(Symbol{.name = NameOf(entry), .address = entry.start});
+  }
   size_t size() const { return functions_.size(); }
 
  private:

@@ -53,7 +53,8 @@ std::chrono::nanoseconds MeasureTrap(const std::function<std::chrono::nanosecond
     const std::chrono::nanoseconds before = program();
     const auto begin = std::chrono::steady_clock::now();
     for (int i = 0; i < kBatch; ++i) profd_calibration();
-    batch = (std::chrono::steady_clock::now() - begin - (program() - before)) / kBatch;
+    const auto end = std::chrono::steady_clock::now();
+    batch = (end - begin - (program() - before)) / kBatch;
   }
   std::ranges::nth_element(took, took.begin() + kBatches / 2);
   return std::max(took[kBatches / 2], std::chrono::nanoseconds(0));

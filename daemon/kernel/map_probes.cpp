@@ -31,6 +31,15 @@ static_assert(static_cast<int>(MapFunction::Key::kString) == PROFD_MAP_KEY_STRIN
 static_assert(static_cast<int>(MapFunction::Key::kInterface) == PROFD_MAP_KEY_SYNC);
 static_assert(static_cast<int>(MapFunction::Key::kNoneOfSync) == PROFD_MAP_KEY_NONE_OF_SYNC);
 
+static_assert(static_cast<int>(MapFunction::Key::kNoneOfSync) < PROFD_MAP_KEY_USER);
+
+__u64 CookieOf(uint32_t slot, const MapProbeSite& site) {
+  if (!site.arguments) return PROFD_MAP_COOKIE(slot, site.function, static_cast<__u64>(site.key));
+  const MapArguments& in = *site.arguments;
+  return PROFD_MAP_COOKIE(slot, site.function, PROFD_MAP_KEY_USER) |
+         PROFD_MAP_USER_COOKIE(in.map, in.key, in.key_length, in.key_kind);
+}
+
 class BpfMapProbes final : public MapProbes {
  public:
   BpfMapProbes(SkeletonPtr<map_probes> skeleton, bool multi) : skeleton_(std::move(skeleton)), multi_(multi) {}
@@ -121,7 +130,7 @@ class BpfMapProbes final : public MapProbes {
             .other_hits = window.other_hits,
             .program = std::chrono::nanoseconds(window.program_ns),
             .armed_hits = window.armed_hits,
-            .armed_program = std::chrono::nanoseconds(window.armed_ns)};
+            .program_of_told = std::chrono::nanoseconds(window.sent_ns)};
   }
 
   bpf_program* Program() const { return multi_ ? skeleton_->progs.map_probe_multi : skeleton_->progs.map_probe; }
@@ -200,7 +209,7 @@ class BpfMapProbes final : public MapProbes {
     std::vector<__u64> cookies;
     for (const MapProbeSite& site : spec.sites) {
       offsets.push_back(site.offset);
-      cookies.push_back(PROFD_MAP_COOKIE(slot, site.function, static_cast<__u64>(site.key)));
+      cookies.push_back(CookieOf(slot, site));
     }
     return AttachProbes(Program(), multi_, static_cast<pid_t>(spec.process.tgid), spec.fd, offsets, cookies);
   }

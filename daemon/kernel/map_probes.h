@@ -1,4 +1,4 @@
-// Loads bpf/map_probes: the probes on Go's map functions.
+// Loads bpf/map_probes: the probes on map functions.
 #pragma once
 
 #include <memory>

@@ -7,9 +7,8 @@
 namespace profd {
 namespace {
 
-// By how much more than its price a hit delays a program: 1.1 to 1.5 were measured on programs that do little but use
-// maps.
-constexpr double kDelayByPrice = 1.2, kDelayByPriceError = 0.15;
+// By how much more than its price a hit delays a program, as was measured on programs that do little but use maps.
+constexpr double kDelayByPrice = 1.1, kDelayByPriceError = 0.15;
 // Fewer hits of thin windows tell nothing.
 constexpr double kLeastThinHits = 30;
 // Where the probes leave that part of a window to the program, their delay need not be known well.

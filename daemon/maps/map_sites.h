@@ -34,7 +34,7 @@ struct MapWindowData {
 struct MapSite {
   uint64_t caller = 0;  ///< return address
   uint64_t parent = 0;  ///< that of the caller: from Go 1.27 on some map functions call others
-  uint64_t type = 0;    ///< address of the map's type; 0: sync.Map
+  uint64_t type = 0;    ///< address of the map's type; 0: sync.Map; not Go's: 1 and the function's number
   MapOperation operation = MapOperation::kRead;
   double share = 0;  ///< of the process's map accesses
   MapRate rate;

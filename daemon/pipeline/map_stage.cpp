@@ -86,10 +86,20 @@ void MapStage::OnProgram(const ProcessId& process) {
   if (!maps.ok()) return;
   std::vector<MapEvent> mappings = MappingsOf(*maps, *program->text->file, kMostMappings);
   std::lock_guard lock(mutex_);
+  Admit(process).mappings = std::move(mappings);
+}
+
+void MapStage::OnDescribed(const ProcessId& process, std::shared_ptr<const MapBinary> binary) {
+  std::lock_guard lock(mutex_);
+  Admit(process).described = std::move(binary);
+}
+
+// With the lock held.
+MapStage::Known& MapStage::Admit(const ProcessId& process) {
   if (!known_.contains(process) && known_.size() >= kMostProcesses) {
     known_.erase(std::ranges::min_element(known_, {}, [](const auto& one) { return one.second.sites.newest(); }));
   }
-  known_[process].mappings = std::move(mappings);
+  return known_[process];
 }
 
 void MapStage::OnEnd(const ProcessId& process) {
@@ -102,8 +112,12 @@ void MapStage::OnWindow(const MapWindow& window) {
     std::lock_guard lock(mutex_);
     const auto known = known_.find(window.process);
     if (known == known_.end()) return;
-    known->second.sites.Add({.end = window.end, .functions = window.functions, .use = window.use, .hits = window.hits},
-                            OperationsOf(*window.binary));
+    std::vector<MapHit> hits = window.hits;
+    // Instead of types there are functions.
+    for (MapHit& hit : hits) hit.type = window.binary->names.empty() ? hit.type : 1 + uint64_t{hit.function};
+    known->second.sites.Add(
+        {.end = window.end, .functions = window.functions, .use = window.use, .hits = std::move(hits)},
+        OperationsOf(*window.binary));
   }
   if (window.reason == WindowReason::kSuspect) Tell(window);
 }
@@ -155,6 +169,11 @@ std::optional<uint64_t> MapStage::PositionOf(const ProcessId& process, uint64_t 
 
 std::string MapStage::TypeName(const ProcessId& process, uint64_t type, Symbolizer::Patience patience) const {
   if (type == 0) return "sync.Map";
+  {
+    std::lock_guard lock(mutex_);
+    const auto known = known_.find(process);
+    if (known != known_.end() && known->second.described) return known->second.described->names.at(type - 1);
+  }
   const auto program = parts_.resolver->ProgramOf(process);
   const auto position = PositionOf(process, type);
   if (!program || !program->text || !position) return "";
@@ -165,7 +184,7 @@ std::map<ProcessId, MapRate> MapStage::Rates() const {
   std::map<ProcessId, MapRate> rates;
   std::lock_guard lock(mutex_);
   for (const auto& [process, known] : known_) {
-    if (known.sites.newest() != BootTime{}) rates.emplace(process, known.sites.Rate());
+    if (known.sites.newest() != BootTime{} && !known.described) rates.emplace(process, known.sites.Rate());
   }
   return rates;
 }
@@ -192,7 +211,9 @@ MapAnswer MapStage::MapsOf(const ProcessId& process) const {
   const auto symbolized = parts_.symbolizer->Symbolize(resolved.process, resolved.addresses, kForAnswers);
   for (size_t i = 0; i < maps.sites.size(); ++i) {
     NameCaller(symbolized[2 * i + 1], maps.sites[i]);
-    if (IsOfLibrary(maps.sites[i].function)) NameCaller(symbolized[2 * i + 2], maps.sites[i]);
+    if (IsOfLibrary(maps.sites[i].function) && !symbolized[2 * i + 2].lines.empty()) {
+      NameCaller(symbolized[2 * i + 2], maps.sites[i]);
+    }
     const auto left = std::chrono::ceil<Symbolizer::Patience>(deadline - std::chrono::steady_clock::now());
     maps.sites[i].map_type = TypeName(process, maps.sites[i].site.type, std::max(left, Symbolizer::Patience(0)));
   }

@@ -33,6 +33,8 @@ class MapStage {
 
   /// A process whose map functions may be probed.
   void OnProgram(const ProcessId& process);
+  /// One whose map functions the configuration describes.
+  void OnDescribed(const ProcessId& process, std::shared_ptr<const MapBinary> binary);
   void OnEnd(const ProcessId& process);
   void OnWindow(const MapWindow& window);
   /// As of MapSites.
@@ -40,14 +42,16 @@ class MapStage {
 
   /// Asks workers for names, for up to half a second.
   MapAnswer MapsOf(const ProcessId& process) const;
-  /// Of processes whose map functions have been probed.
+  /// Of Go processes whose map functions have been probed.
   std::map<ProcessId, MapRate> Rates() const;
 
  private:
   struct Known {
-    std::vector<MapEvent> mappings;  // of the program's file: its types are in one of them
+    std::vector<MapEvent> mappings;              // of the program's file: its types are in one of them
+    std::shared_ptr<const MapBinary> described;  // its functions' names stand for types; null: it is Go's
     MapSites sites;
   };
+  Known& Admit(const ProcessId& process);
   void Tell(const MapWindow& window) const;
   std::optional<uint64_t> PositionOf(const ProcessId& process, uint64_t address) const;
   std::string TypeName(const ProcessId& process, uint64_t type, Symbolizer::Patience patience) const;

@@ -1,5 +1,7 @@
 #include "pipeline/resolver.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <set>
 
@@ -165,6 +167,12 @@ std::optional<Resolver::Program> Resolver::ProgramOf(const ProcessId& id) {
   program.text = table_.ExecutableText(id);
   program.excluded = exclusions_.Match(program.details.process);
   return program;
+}
+
+std::optional<ResolvedAddress> Resolver::TextOf(const ProcessId& id, const std::string& path_glob) {
+  std::lock_guard lock(mutex_);
+  return table_.TextOf(
+      id, [&path_glob](const MappedFile& file) { return fnmatch(path_glob.c_str(), file.path.c_str(), 0) == 0; });
 }
 
 Resolver::Addresses Resolver::ResolveNow(const ProcessId& id, std::string_view comm,

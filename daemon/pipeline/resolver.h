@@ -48,6 +48,8 @@ class Resolver {
   };
   /// Nothing: not known (any more).
   std::optional<Program> ProgramOf(const ProcessId& id);
+  /// The first file that is mapped executable and whose path matches the glob.
+  std::optional<ResolvedAddress> TextOf(const ProcessId& id, const std::string& path_glob);
 
   struct Addresses {
     ProcessDetails process;

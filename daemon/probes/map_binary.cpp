@@ -1,6 +1,7 @@
 #include "probes/map_binary.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/utf8.h"
 #include "probes/call_sites.h"
@@ -25,6 +26,36 @@ absl::StatusOr<MapBinary> MapBinaryOf(const GoFacts& facts, const std::string& p
   }
   if (binary.sites.empty())
     return Error(absl::StatusCode::kFailedPrecondition, "it has no map function that can be probed");
+  return binary;
+}
+
+absl::StatusOr<MapBinary> MapBinaryOf(const std::vector<DescribedMapFunctions>& described, const std::string& path,
+                                      UniqueFd fd) {
+  MapBinary binary{.path = path, .fd = std::move(fd)};
+  for (const DescribedMapFunctions& kind : described) {
+    for (const NamedFunction& function : kind.functions) {
+      if (binary.functions.size() > std::numeric_limits<uint8_t>::max()) break;
+      const auto place = PlaceProbe(function.code.code);
+      if (!place.ok() || !place->emulated) {
+        binary.refused.push_back(function.name + ": " +
+                                 (place.ok()
+                                      ? "it does not begin with an instruction that the kernel emulates, so a hit "
+                                        "would cost ten times as much"
+                                      : Message(place.status())));
+        continue;
+      }
+      const uint64_t offset = function.code.offset + place->distance;
+      if (std::ranges::count(binary.sites, offset, &MapProbeSite::offset) > 0) continue;  // described twice
+      binary.sites.push_back(
+          {.offset = offset, .function = static_cast<uint8_t>(binary.functions.size()), .arguments = kind.arguments});
+      binary.functions.push_back({.operation = kind.operation, .key = kind.key, .code = function.code});
+      binary.names.push_back(function.name);
+    }
+  }
+  if (binary.sites.empty()) {
+    return Error(absl::StatusCode::kFailedPrecondition, "{}: {}", path,
+                 binary.refused.empty() ? "no function is called like that" : binary.refused.back());
+  }
   return binary;
 }
 

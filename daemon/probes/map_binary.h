@@ -1,4 +1,4 @@
-// Where in a Go binary map functions are probed.
+// Where in a binary map functions are probed.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,8 @@ struct MapBinary {
   bool swiss = false;  ///< the layout of maps from Go 1.24 on
   uint32_t g_goid = 0, g_stack_hi = 0;
   std::vector<MapFunction> functions;  ///< a hit's function is an index in these
+  std::vector<std::string> names;      ///< of the functions; empty: they are Go's
+  std::vector<std::string> refused;    ///< functions that are described and cannot be probed, with the reasons
   std::vector<MapProbeSite> sites;
 };
 
@@ -31,6 +33,17 @@ struct RecursingThread {
   uint64_t load_bias = 0;       ///< where the process has its program's text: address minus file offset
   std::vector<uint64_t> cycle;  ///< return addresses, as file offsets
 };
+
+/// The functions of one kind that the configuration describes, in one binary.
+struct DescribedMapFunctions {
+  std::vector<NamedFunction> functions;
+  MapFunction::Operation operation = MapFunction::Operation::kRead;
+  MapFunction::Key key = MapFunction::Key::kNone;  ///< as what it is told
+  MapArguments arguments;
+};
+/// Of a binary that is not Go's. FailedPrecondition: nowhere, and why.
+absl::StatusOr<MapBinary> MapBinaryOf(const std::vector<DescribedMapFunctions>& described, const std::string& path,
+                                      UniqueFd fd);
 
 /// Where the binary's map functions are probed. FailedPrecondition: nowhere, and why.
 absl::StatusOr<MapBinary> MapBinaryOf(const GoFacts& facts, const std::string& path, UniqueFd fd);

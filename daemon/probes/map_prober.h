@@ -19,11 +19,18 @@ namespace profd {
 /// Of a binary's map functions, by number.
 using MapFunctionSet = std::bitset<256>;
 
+/// Where a function that is not Go's has its arguments: registers by their place among rdi, rsi, rdx, rcx, r8, r9.
+struct MapArguments {
+  uint8_t map = 0, key = 0, key_length = 0;
+  uint8_t key_kind = 0;  ///< a number of profd_map_user_key
+};
+
 /// A probe in a map function.
 struct MapProbeSite {
   uint64_t offset = 0;   ///< in the file, of the instruction
   uint8_t function = 0;  ///< the caller's number for it, given back with each hit
   MapFunction::Key key = MapFunction::Key::kNone;
+  std::optional<MapArguments> arguments;  ///< none: it is Go's
 };
 
 struct MapWindowSpec {
@@ -50,7 +57,7 @@ struct MapHit {
   uint64_t goroutine = 0;      ///< its id; 0: not known
   uint64_t caller = 0;         ///< return address
   uint64_t parent = 0;         ///< that of the caller
-  uint64_t map = 0, type = 0;  ///< addresses; type 0: sync.Map
+  uint64_t map = 0, type = 0;  ///< addresses; type 0: sync.Map, or not Go's
   uint64_t entries = 0;
   uint64_t room = 0;         ///< for so many, at most; 0: not known
   uint64_t key_hash = 0;     ///< 0: there is none, or it could not be read
@@ -67,10 +74,10 @@ struct MapHit {
 /// What a window has cost: all hits from the first trap to the last.
 struct MapWindowCount {
   uint64_t hits = 0;
-  uint64_t other_hits = 0;                   ///< of other processes, where a probe cannot be had for one alone
-  std::chrono::nanoseconds program{};        ///< in BPF; the traps are not in it
-  uint64_t armed_hits = 0;                   ///< of `hits`: while it was armed, told or not
-  std::chrono::nanoseconds armed_program{};  ///< of `program`: the same
+  uint64_t other_hits = 0;                     ///< of other processes, where a probe cannot be had for one alone
+  std::chrono::nanoseconds program{};          ///< in BPF; the traps are not in it
+  uint64_t armed_hits = 0;                     ///< of `hits`: while it was armed, told or not
+  std::chrono::nanoseconds program_of_told{};  ///< of `program`: of the hits that were told
 };
 
 /// Thread safe, but for Read().

@@ -12,6 +12,8 @@ namespace profd {
 namespace {
 
 constexpr std::chrono::milliseconds kLongestWait{1000};
+// Which samples are in map functions that are not Go's is not looked at: a turn in 25 s.
+constexpr double kShareOfOthers = 0.02;
 // Who has just become a suspect earns its first window with each millisecond that it runs: its CPU time is read that
 // often, for so long.
 constexpr std::chrono::milliseconds kFreshWait{2};
@@ -52,13 +54,16 @@ void MapWindows::Wake() {
   (void)!write(wakeup_.get(), &one, sizeof(one));
 }
 
-void MapWindows::Add(const ProcessId& process, std::shared_ptr<const MapBinary> binary) {
+bool MapWindows::Add(const ProcessId& process, std::shared_ptr<const MapBinary> binary) {
   const auto cpu = parts_.cpu_time(process);
-  if (!cpu) return;
+  if (!cpu) return false;
+  const bool is_go = binary->names.empty();
   std::lock_guard lock(mutex_);
-  if (!known_.emplace(process, Known{.binary = std::move(binary), .cpu = *cpu}).second) return;
+  if (!known_.emplace(process, Known{.binary = std::move(binary), .cpu = *cpu}).second) return false;
   scheduler_.Add(process, *cpu, parts_.clock->Boot());
+  if (!is_go) scheduler_.OnMapShare(process, kShareOfOthers);
   Wake();
+  return true;
 }
 
 void MapWindows::OnEnd(const ProcessId& process) {
@@ -74,7 +79,7 @@ void MapWindows::OnUsage(const ProcessId& process, std::chrono::nanoseconds cpu,
   if (known == known_.end()) return;
   known->second.cpu += cpu;
   scheduler_.OnCpuTime(process, known->second.cpu);
-  if (samples == 0) return;
+  if (samples == 0 || !known->second.binary->names.empty()) return;
   double& share = known->second.map_share;
   share += kNew * (static_cast<double>(map_samples) / static_cast<double>(samples) - share);
   scheduler_.OnMapShare(process, share);
@@ -110,7 +115,10 @@ void MapWindows::SetSuspects(const std::set<ProcessId>& suspects) {
 
 void MapWindows::OnRecursion(const ProcessId& process, RecursingThread thread) {
   std::lock_guard lock(mutex_);
-  if (const auto known = known_.find(process); known != known_.end()) known->second.recursion = std::move(thread);
+  const auto known = known_.find(process);
+  // Breakpoints are set where the program's own file is mapped: of what is in a library nothing is known there.
+  if (known == known_.end() || !known->second.binary->names.empty()) return;
+  known->second.recursion = std::move(thread);
 }
 
 void MapWindows::OnThread(const ProcessId& process, uint64_t goroutine, uint32_t tid) {
@@ -313,13 +321,13 @@ void MapWindows::TellFailure(const OpenWindow& window) {
 
 MapUse MapWindows::UseOf(const OpenWindow& window, std::chrono::nanoseconds trap) {
   const MapWindowCount& count = window.count;
-  const auto counted = static_cast<int64_t>(std::max<uint64_t>(1, count.armed_hits));
-  const uint64_t hits = std::min(count.armed_hits, window.plan.most_hits);
+  const uint64_t hits = window.filled ? window.plan.most_hits : count.armed_hits;
+  const auto told = static_cast<int64_t>(std::clamp<uint64_t>(count.armed_hits, 1, window.plan.most_hits));
   std::set<uint32_t> threads;
   for (const MapHit& hit : window.hits) threads.insert(hit.tid);
   return {.hits = hits,
           .length = window.filled.value_or(window.ended) - window.armed,
-          .price = (trap + count.armed_program / counted) * static_cast<int64_t>(hits),
+          .price = (trap + count.program_of_told / told) * static_cast<int64_t>(hits),
           .threads = std::max<size_t>(1, threads.size())};
 }
 

@@ -56,7 +56,8 @@ class MapWindows {
   /// Closes every window and ends the threads.
   void Stop();
 
-  void Add(const ProcessId& process, std::shared_ptr<const MapBinary> binary);
+  /// False: it has ended, or is known already.
+  bool Add(const ProcessId& process, std::shared_ptr<const MapBinary> binary);
   void OnEnd(const ProcessId& process);
   /// What it has used lately, and how many of its CPU samples then were in map functions.
   void OnUsage(const ProcessId& process, std::chrono::nanoseconds cpu, uint64_t samples, uint64_t map_samples);

@@ -17,6 +17,7 @@ struct Opening {
   size_t size;
 };
 constexpr std::array kChecks = {
+    Opening{std::string_view("\xf3\x0f\x1e\xfa", 4), 4},  // endbr64, which C compilers put first
     Opening{std::string_view("\x49\x3b\x66", 3), 4},      // cmp GUARD(%r14),%rsp
     Opening{std::string_view("\x4d\x3b\x66", 3), 4},      // cmp GUARD(%r14),%r12
     Opening{std::string_view("\x4c\x8d\x64\x24", 4), 5},  // lea -SIZE8(%rsp),%r12

@@ -19,7 +19,7 @@ struct ProbePlace {
   bool operator==(const ProbePlace&) const = default;
 };
 
-/// Of a function that Go's compiler made (x86-64), by how its code begins. The entry itself where nothing better is
+/// Of a function that a compiler made (x86-64), by how its code begins. The entry itself where nothing better is
 /// near. Refuses (FailedPrecondition) code that ends too early, and a breakpoint that is there already.
 absl::StatusOr<ProbePlace> PlaceProbe(std::string_view code);
 

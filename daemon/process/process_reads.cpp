@@ -159,10 +159,15 @@ std::shared_ptr<const MappedFile> ProcessTable::Impl::ExecutableFile(const Proce
 
 std::optional<ResolvedAddress> ProcessTable::Impl::ExecutableText(const ProcessId& id) {
   const auto file = ExecutableFile(id);
+  if (file == nullptr) return std::nullopt;
+  return TextOf(id, [&file](const MappedFile& mapped) { return mapped == *file; });
+}
+
+std::optional<ResolvedAddress> ProcessTable::Impl::TextOf(const ProcessId& id, const FileFilter& wanted) {
   ProcessEntry* entry = Find(id);
-  if (file == nullptr || entry == nullptr || entry->maps == nullptr) return std::nullopt;
+  if (entry == nullptr || entry->maps == nullptr) return std::nullopt;
   for (const MappingRange& range : entry->maps->ranges()) {
-    if (!(*range.file == *file)) continue;
+    if (!wanted(*range.file)) continue;
     return ResolvedAddress{.address = range.start,
                            .mapping_start = range.start,
                            .mapping_limit = range.limit,

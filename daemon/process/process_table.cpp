@@ -279,6 +279,9 @@ std::vector<ResolvedAddress> ProcessTable::Resolve(const ProcessId& id, std::spa
 }
 const ProcessDetails& ProcessTable::Details(const ProcessId& id) { return impl_->Details(id); }
 std::optional<ResolvedAddress> ProcessTable::ExecutableText(const ProcessId& id) { return impl_->ExecutableText(id); }
+std::optional<ResolvedAddress> ProcessTable::TextOf(const ProcessId& id, const FileFilter& wanted) {
+  return impl_->TextOf(id, wanted);
+}
 std::shared_ptr<const MappedFile> ProcessTable::ExecutableFile(const ProcessId& id) {
   return impl_->ExecutableFile(id);
 }

@@ -71,6 +71,8 @@ struct ResolvedAddress {
   uint64_t FileOffset() const { return address - mapping_start + mapping_offset; }
 };
 
+using FileFilter = std::function<bool(const MappedFile&)>;
+
 struct ProcessDetails {
   Process process;
   std::string executable;         ///< path as the process sees it
@@ -118,6 +120,8 @@ class ProcessTable {
 
   /// The beginning of its first executable mapping of that file; nothing when it is not known.
   std::optional<ResolvedAddress> ExecutableText(const ProcessId& id);
+  /// The first mapping of a file that is wanted, as far as mappings are known.
+  std::optional<ResolvedAddress> TextOf(const ProcessId& id, const FileFilter& wanted);
 
   /// Exited processes stay until then, so that what was counted before their end keeps its name.
   void ForgetExitedBefore(BootTime time);

@@ -28,6 +28,7 @@ class ProcessTable::Impl {
   const ProcessDetails& Details(const ProcessId& id);
   std::shared_ptr<const MappedFile> ExecutableFile(const ProcessId& id);
   std::optional<ResolvedAddress> ExecutableText(const ProcessId& id);
+  std::optional<ResolvedAddress> TextOf(const ProcessId& id, const FileFilter& wanted);
   void ForgetExitedBefore(BootTime time);
 
   size_t size() const { return entries_.size(); }

@@ -161,6 +161,15 @@ absl::StatusOr<std::optional<uint32_t>> Object::AskStackDelta(ObjectAnalyzer& an
   return answer->front();
 }
 
+absl::StatusOr<std::vector<NamedFunction>> Object::AskFunctions(ObjectAnalyzer& analyzer, const Clock& clock,
+                                                                const std::string& glob) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<UniqueFd> file, Admit(clock));
+  const BootTime begin = clock.Boot();
+  auto answer = analyzer.AskFunctions({identity_, kind_, file->get()}, glob);
+  RecordAnswer(answer.status(), begin, clock.Boot());
+  return answer;
+}
+
 absl::StatusOr<std::string> Object::AskGoType(ObjectAnalyzer& analyzer, const Clock& clock, uint64_t position) {
   ASSIGN_OR_RETURN(const std::shared_ptr<UniqueFd> file, Admit(clock));
   const BootTime begin = clock.Boot();

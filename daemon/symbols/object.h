@@ -56,6 +56,8 @@ class Object {
   absl::StatusOr<GoFacts> AskGo(ObjectAnalyzer& analyzer, const Clock& clock);
   absl::StatusOr<std::optional<uint32_t>> AskStackDelta(ObjectAnalyzer& analyzer, const Clock& clock,
                                                         uint64_t position);
+  absl::StatusOr<std::vector<NamedFunction>> AskFunctions(ObjectAnalyzer& analyzer, const Clock& clock,
+                                                          const std::string& glob);
   absl::StatusOr<std::string> AskGoType(ObjectAnalyzer& analyzer, const Clock& clock, uint64_t position);
 
  private:

@@ -15,7 +15,7 @@
 namespace profd {
 namespace {
 
-constexpr size_t kMaxStackDeltas = 8192, kMaxTypeNames = 2048;
+constexpr size_t kMaxStackDeltas = 8192, kMaxTypeNames = 2048, kMaxGlobs = 256;
 using ObjectPosition = std::pair<uint32_t, uint64_t>;  // an object's id, a position in it
 struct ObjectPositionHash {
   size_t operator()(const ObjectPosition& key) const {
@@ -39,6 +39,8 @@ class Symbolizer::Impl {
   std::optional<uint32_t> StackDelta(const ProcessDetails& process, const ResolvedAddress& leaf, Patience patience);
   std::optional<std::string> GoTypeName(const ProcessDetails& process, const ResolvedAddress& text, uint64_t position,
                                         Patience patience);
+  std::optional<std::vector<NamedFunction>> FunctionsNamed(const ProcessDetails& process, const ResolvedAddress& text,
+                                                           const std::string& glob, Patience patience);
   SymbolsState StateOf(const MappedFile& executable) const;
   size_t cached() const {
     std::lock_guard lock(mutex_);
@@ -98,6 +100,7 @@ class Symbolizer::Impl {
   FrameCache cache_;
   Known<std::optional<uint32_t>> stack_deltas_{kMaxStackDeltas};
   Known<std::string> type_names_{kMaxTypeNames};
+  Known<std::vector<NamedFunction>> functions_{kMaxGlobs};  // the position is the glob's hash
   WasteLimit waste_;
   SymbolizerCounters counters_;
   AskPool pool_{kAskingThreads, kMaxWaitingQuestions};  // last: its threads use the rest
@@ -344,6 +347,14 @@ std::optional<std::string> Symbolizer::Impl::GoTypeName(const ProcessDetails& pr
   });
 }
 
+std::optional<std::vector<NamedFunction>> Symbolizer::Impl::FunctionsNamed(const ProcessDetails& process,
+                                                                           const ResolvedAddress& text,
+                                                                           const std::string& glob, Patience patience) {
+  return Recall<std::vector<NamedFunction>>(
+      functions_, process, text, std::hash<std::string>()(glob), patience,
+      [this, glob](Object& object) { return object.AskFunctions(analyzer_, clock_, glob); });
+}
+
 SymbolsState Symbolizer::Impl::StateOf(const MappedFile& executable) const {
   std::string failure;
   const std::shared_ptr<Object> object = objects_.Known(executable, &failure);
@@ -392,6 +403,11 @@ std::optional<uint32_t> Symbolizer::StackDelta(const ProcessDetails& process, co
 std::optional<std::string> Symbolizer::GoTypeName(const ProcessDetails& process, const ResolvedAddress& text,
                                                   uint64_t position, Patience patience) {
   return impl_->GoTypeName(process, text, position, patience);
+}
+std::optional<std::vector<NamedFunction>> Symbolizer::FunctionsNamed(const ProcessDetails& process,
+                                                                     const ResolvedAddress& text,
+                                                                     const std::string& glob, Patience patience) {
+  return impl_->FunctionsNamed(process, text, glob, patience);
 }
 SymbolsState Symbolizer::StateOf(const MappedFile& executable) const { return impl_->StateOf(executable); }
 size_t Symbolizer::cached() const { return impl_->cached(); }

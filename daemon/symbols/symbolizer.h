@@ -84,6 +84,10 @@ class Symbolizer {
   /// from the cache or the worker. Empty: it has none. Nothing: not known yet.
   std::optional<std::string> GoTypeName(const ProcessDetails& process, const ResolvedAddress& text, uint64_t position,
                                         Patience patience = kPatient);
+  /// The functions of the file that is mapped at `text` whose names, as they were linked, match the glob; from the
+  /// cache or the worker. Nothing: not known yet.
+  std::optional<std::vector<NamedFunction>> FunctionsNamed(const ProcessDetails& process, const ResolvedAddress& text,
+                                                           const std::string& glob, Patience patience = kPatient);
   /// What is known of it by now. Asks nobody.
   SymbolsState StateOf(const MappedFile& executable) const;
 

@@ -80,6 +80,9 @@ worker::Response Answers::To(const worker::Request& request, UniqueFd descriptor
     case worker::Request::kTypes:
       Put(AskTypes(request.types()), response, [](auto& to) { return to.mutable_types(); });
       break;
+    case worker::Request::kFunctions:
+      Put(AskFunctions(request.functions()), response, [](auto& to) { return to.mutable_functions(); });
+      break;
     default: response.set_error("an unknown question");
   }
   return response;
@@ -130,6 +133,17 @@ absl::StatusOr<worker::TypeNames> Answers::AskTypes(const worker::TypeQuestion& 
   worker::TypeNames types;
   for (const uint64_t position : question.positions()) types.add_names(object_->TypeName(position));
   return types;
+}
+
+absl::StatusOr<worker::NamedFunctions> Answers::AskFunctions(const worker::FunctionQuestion& question) {
+  if (object_ == nullptr) return Refused("no object yet");
+  worker::NamedFunctions functions;
+  for (const elf::NamedFunction& function : object_->FunctionsNamed(question.glob())) {
+    worker::NamedFunction& out = *functions.add_functions();
+    out.set_name(function.name);
+    Fill(function.code, *out.mutable_function());
+  }
+  return functions;
 }
 
 absl::StatusOr<worker::GoFacts> Answers::AskGo() {

@@ -21,6 +21,7 @@ class Answers {
   absl::StatusOr<worker::GoFacts> AskGo();
   absl::StatusOr<worker::StackDeltas> AskStack(const worker::StackQuestion& question);
   absl::StatusOr<worker::TypeNames> AskTypes(const worker::TypeQuestion& question);
+  absl::StatusOr<worker::NamedFunctions> AskFunctions(const worker::FunctionQuestion& question);
 
   std::unique_ptr<elf::Object> object_;
 };

@@ -59,6 +59,13 @@ struct FunctionCode {
   bool operator==(const FunctionCode&) const = default;
 };
 
+struct NamedFunction {
+  std::string name;  ///< as it was linked
+  FunctionCode code;
+
+  bool operator==(const NamedFunction&) const = default;
+};
+
 /// That maps are accessed through. The enumerations' numbers are the protocol's (proto/worker).
 struct MapFunction {
   enum class Family {
@@ -134,6 +141,8 @@ class ObjectAnalyzer {
   /// bytes; empty where it cannot be told.
   virtual absl::StatusOr<std::vector<std::string>> AskGoTypes(const ObjectRef& object,
                                                               std::span<const uint64_t> positions) = 0;
+  /// The functions whose names, as they were linked, match the glob: at most 32, with 16 bytes of code each.
+  virtual absl::StatusOr<std::vector<NamedFunction>> AskFunctions(const ObjectRef& object, const std::string& glob) = 0;
   virtual AnalyzerCounters counters() const = 0;
 };
 

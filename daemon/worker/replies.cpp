@@ -24,6 +24,7 @@ constexpr int64_t kMaxTlsOffset = int64_t{1} << 20;
 constexpr int64_t kMaxSlot = int64_t{1} << 40;
 constexpr size_t kMaxEntry = 16;
 constexpr size_t kMaxMapFunctions = 40;
+constexpr int kMaxNamedFunctions = 32;
 constexpr size_t kMaxTypeName = 1024;
 
 absl::Status Broken(std::string_view what) {
@@ -39,10 +40,12 @@ struct Counted {
 constexpr Counted kInFrame[] = {{worker::FrameLines::kLinesFieldNumber}, {}};
 constexpr Counted kInResolution[] = {{worker::Resolution::kFramesFieldNumber, kInFrame}, {}};
 constexpr Counted kInGo[] = {{worker::GoFacts::kMapFunctionsFieldNumber}, {}};
+constexpr Counted kInFunctions[] = {{worker::NamedFunctions::kFunctionsFieldNumber}, {}};
 constexpr Counted kInTypes[] = {{worker::TypeNames::kNamesFieldNumber}, {}};
 constexpr Counted kInResponse[] = {{worker::Response::kResolutionFieldNumber, kInResolution},
                                    {worker::Response::kGoFieldNumber, kInGo},
                                    {worker::Response::kTypesFieldNumber, kInTypes},
+                                   {worker::Response::kFunctionsFieldNumber, kInFunctions},
                                    {}};
 
 const Counted* Find(const Counted* fields, uint32_t tag) {
@@ -165,6 +168,20 @@ absl::StatusOr<std::vector<std::optional<uint32_t>>> StackDeltasOf(const worker:
   answer.reserve(positions);
   for (const uint32_t delta : deltas) answer.push_back(delta ? std::optional(delta - 1) : std::nullopt);
   return answer;
+}
+
+absl::StatusOr<std::vector<NamedFunction>> NamedFunctionsOf(const worker::Response& response) {
+  if (!response.has_functions()) return Broken("no functions");
+  if (response.functions().functions_size() > kMaxNamedFunctions) return Broken("too many functions");
+  std::vector<NamedFunction> functions;
+  for (const worker::NamedFunction& function : response.functions().functions()) {
+    NamedFunction& one = functions.emplace_back(NamedFunction{
+        ToPrintable(std::string_view(function.name()).substr(0, kMaxTypeName)), CodeOf(function.function())});
+    if (one.code.offset == 0 || one.code.offset > kMaxFile || one.code.code.size() > kMaxEntry) {
+      return Broken("an impossible function");
+    }
+  }
+  return functions;
 }
 
 absl::StatusOr<std::vector<std::string>> TypeNamesOf(const worker::Response& response, size_t positions) {

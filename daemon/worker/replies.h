@@ -23,6 +23,8 @@ absl::StatusOr<std::vector<FrameLines>> FramesOf(const worker::Response& respons
 absl::StatusOr<std::vector<std::optional<uint32_t>>> StackDeltasOf(const worker::Response& response, size_t positions);
 /// Exactly `positions` answers.
 absl::StatusOr<std::vector<std::string>> TypeNamesOf(const worker::Response& response, size_t positions);
+/// At most 32, each with a place in the file and 16 bytes of code at most.
+absl::StatusOr<std::vector<NamedFunction>> NamedFunctionsOf(const worker::Response& response);
 /// NotFound: not Go. FailedPrecondition: its layout is not known.
 absl::StatusOr<GoFacts> GoFactsOf(const worker::Response& response);
 

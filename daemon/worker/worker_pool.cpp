@@ -232,6 +232,16 @@ absl::StatusOr<std::vector<std::string>> WorkerPool::AskGoTypes(const ObjectRef&
   });
 }
 
+absl::StatusOr<std::vector<NamedFunction>> WorkerPool::AskFunctions(const ObjectRef& object, const std::string& glob) {
+  using Functions = std::vector<NamedFunction>;
+  return impl_->WithWorker<Functions>(object, [&](Worker& worker) -> absl::StatusOr<Functions> {
+    worker::Request request;
+    request.mutable_functions()->set_glob(glob);
+    ASSIGN_OR_RETURN(const worker::Response response, impl_->Ask(worker, request));
+    return NamedFunctionsOf(response);
+  });
+}
+
 absl::StatusOr<GoFacts> WorkerPool::AskGo(const ObjectRef& object) {
   return impl_->WithWorker<GoFacts>(object, [&](Worker& worker) -> absl::StatusOr<GoFacts> {
     worker::Request request;

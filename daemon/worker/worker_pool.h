@@ -47,6 +47,7 @@ class WorkerPool final : public ObjectAnalyzer {
   absl::StatusOr<GoFacts> AskGo(const ObjectRef& object) override;
   absl::StatusOr<std::vector<std::optional<uint32_t>>> AskStackDeltas(const ObjectRef& object,
                                                                       std::span<const uint64_t> positions) override;
+  absl::StatusOr<std::vector<NamedFunction>> AskFunctions(const ObjectRef& object, const std::string& glob) override;
   absl::StatusOr<std::vector<std::string>> AskGoTypes(const ObjectRef& object,
                                                       std::span<const uint64_t> positions) override;
   AnalyzerCounters counters() const override;

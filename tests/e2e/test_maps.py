@@ -5,7 +5,7 @@ import pathlib
 import tempfile
 import time
 
-from tests.e2e.fixture import SOAK, DaemonCase, Target, build_go, eventually, go_target, resident_mb, target
+from tests.e2e.fixture import SOAK, TARGETS, DaemonCase, Target, build_go, eventually, go_target, resident_mb, target
 from tests.e2e.recursion_watch import Watch
 
 VERSIONS = (("go1.19.13", "go1.20.14", "go1.21.13", "go1.22.12", "go1.23.12", "go1.24.11", "go1.25.5", "go1.26.4",
@@ -135,6 +135,55 @@ class Maps(DaemonCase):
         self.assertLess(windows["cost_ns"] / 1e9, 0.01 * (passed + 10) + 3 * windows["worst_ns"] / 1e9)
 
 
+class OtherLanguages(DaemonCase):
+    """A hash table in a C library, of which only the configuration knows."""
+
+    TABLE = "binary=*/libtable.so,"
+    flags = ("--map-key-text",
+             "--map-function", TABLE + "symbol=table_get,operation=read,map=rdi,key=rsi,key_kind=text",
+             "--map-function", TABLE + "symbol=table_put,operation=write,map=rdi,key=rsi,key_kind=text",
+             "--map-function", TABLE + "symbol=numbers_*,operation=read,map=rdi,key=rsi,key_kind=u32",
+             "--map-function", "binary=*/table_user_2,symbol=nowhere,map=rdi")
+
+    def test_its_accesses_are_told_as_go_maps_are(self):
+        program = self.use(target("table_user"))
+        first = program.event("progress")
+
+        def named():
+            answer = self.daemon.json("maps", "--pid", program.pid)
+            return answer if answer["hits"] > 1000 and answer["sites"][0]["caller"] == "read_text" else None
+        answer = eventually(named, 60)
+        self.assertTrue(answer, self.daemon.json("maps", "--pid", program.pid))
+        last = eventually(lambda: counts_of(program), 5)
+        seconds = (last["time_ns"] - first["time_ns"]) / 1e9
+        total = sum(last["counts"].values()) - sum(first["counts"].values())
+        self.assertLess(total / seconds / 1.5, answer["accesses_per_second"])
+        self.assertLess(answer["accesses_per_second"], 1.3 * total / seconds)
+        expected = {"read_text": ("read", "table_get", 0.6, "apples"), "write_text": ("write", "table_put", 0.3, "pears"),
+                    "read_number": ("read", "numbers_have", 0.1, "42")}
+        self.assertEqual({site["caller"] for site in answer["sites"]}, set(expected))
+        for site in answer["sites"]:
+            operation, function, share, key = expected[site["caller"]]
+            self.assertEqual((site["operation"], site["map_type"], site["top_key"]), (operation, function, key))
+            self.assertAlmostEqual(site["share_percent"] / 100, share, delta=0.01, msg=function)
+            self.assertIsNone(site["entries"])
+        shown = self.daemon.profctl("maps", "--pid", str(program.pid)).stdout
+        self.assertIn("table_get", shown)
+
+    def test_functions_that_are_not_there(self):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = pathlib.Path(folder) / "table_user_2"
+            copy.write_bytes((TARGETS / "spin").read_bytes())
+            copy.chmod(0o755)
+            program = self.use(Target([copy]))
+
+            def told():
+                answer = self.daemon.json("maps", "--pid", program.pid)
+                return answer if "no function is called like that" in str(answer["why_not"]) else None
+            self.assertTrue(eventually(told, 40), self.daemon.json("maps", "--pid", program.pid))
+            program.stop()
+
+
 class Crowds(DaemonCase):
     """Many programs at once."""
 
@@ -179,7 +228,7 @@ class Crowds(DaemonCase):
                 copy.chmod(0o755)
                 copies.append(copy)
             running = self.start(copies, "--sleep", 40)
-            self.check_all(running)
+            self.check_all(running if SOAK else running[::5])
             for one in running:
                 one.stop()
 

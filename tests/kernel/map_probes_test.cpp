@@ -152,7 +152,8 @@ TEST_F(MapProbesTest, HitsBeyondTheEndAreCountedAndNotTold) {
   EXPECT_GT(count_.program.count(), 0);
   EXPECT_GT(count_.armed_hits, 20u);
   EXPECT_LE(count_.armed_hits, count_.hits);
-  EXPECT_LE(count_.armed_program, count_.program);
+  EXPECT_GT(count_.program_of_told.count(), 0);
+  EXPECT_LT(count_.program_of_told, count_.program);
 }
 
 TEST_F(MapProbesTest, BeforeAWindowIsArmedItsHitsAreCountedAndNotTold) {

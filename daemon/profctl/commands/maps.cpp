@@ -1,4 +1,4 @@
-// `maps`: where a process uses Go maps, and how often.
+// `maps`: where a process uses maps, and how often.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -117,7 +117,7 @@ void Print(const v1::ListMapSitesResponse& response, const Sites& sites, const O
   const std::string process = ProcessText(response.process());
   if (sites.empty()) {
     fmt::print("{}: {}\n", process,
-               response.why_not().empty() ? "no access to a Go map was seen in 5 s" : response.why_not());
+               response.why_not().empty() ? "no access to a map was seen in 5 s" : response.why_not());
     return;
   }
   PrintLines({fmt::format("{}: {} map accesses/s, known from {}, which took {} of its time", process,

@@ -233,11 +233,5 @@ TEST(TakeReloadable, WhatNeedsARestartIsSaidUntilItIsUndone) {
   EXPECT_THAT(TakeReloadable(running, Config()), ElementsAre());
 }
 
-TEST(KeysWithoutEffect, AreThoseOfMapKeysWhenSet) {
-  EXPECT_THAT(KeysWithoutEffect(Parsed({"--sample-hz", "7", "--map-probes", "on"})), ElementsAre());
-  EXPECT_THAT(KeysWithoutEffect(Parsed({"--map-probes", "off", "--map-probe-budget", "2", "--map-key-text"})),
-              ElementsAre("map_key_text"));
-}
-
 }  // namespace
 }  // namespace profd

@@ -61,6 +61,8 @@ hardware_cycles: true
 map_probes: off
 map_probe_budget: 0.5
 map_key_text: on
+map_function:
+  - binary=/usr/lib/libtable.so*,symbol=table_*,map=rdi
 recursion_growing_doublings: 4
 recursion_growing_rises: 5
 recursion_projected_percent: 40
@@ -76,7 +78,7 @@ log_format: json
   EXPECT_THAT(
       ChangedKeys(Config(), config),
       ElementsAre("socket", "socket_group", "http", "http_token_file", "data_dir", "sample_hz", "hardware_cycles",
-                  "map_probes", "map_probe_budget", "map_key_text", "recursion_growing_doublings",
+                  "map_probes", "map_probe_budget", "map_key_text", "map_function", "recursion_growing_doublings",
                   "recursion_growing_rises", "recursion_projected_percent", "recursion_horizon_seconds", "suspect_hz",
                   "exclude", "grpc_reflection", "log_level", "log_format"));
   EXPECT_EQ(config.sample_hz, 99u);

@@ -41,7 +41,7 @@ TEST(AccessRate, IsHitsByTime) {
 
 TEST(AccessRate, TheDelayOfTheProbesIsTakenOff) {
   AccessRate rate;
-  rate.AddWhole(Program{.between = 2us, .delay = 1200ns, .price = 1us}.Window());
+  rate.AddWhole(Program{.between = 2us, .delay = 1100ns, .price = 1us}.Window());
   EXPECT_NEAR(rate.Rate().estimate, 500'000, 1000);
   EXPECT_FALSE(rate.Rate().bound);
 }
@@ -49,7 +49,7 @@ TEST(AccessRate, TheDelayOfTheProbesIsTakenOff) {
 TEST(AccessRate, ThreadsAreDelayedBesideEachOther) {
   AccessRate rate;
   // Two, each of which asks every 2 us.
-  rate.AddWhole({.hits = 200, .length = 100 * 3200ns, .price = 200us, .threads = 2});
+  rate.AddWhole({.hits = 200, .length = 100 * 3100ns, .price = 200us, .threads = 2});
   EXPECT_NEAR(rate.Rate().estimate, 1e6, 1000);
 }
 

@@ -12,6 +12,7 @@ namespace profd {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -88,6 +89,33 @@ TEST_F(CodeTest, WhatTheRecursionCallsIsProbedAndOthersByTurns) {
   EXPECT_THAT(seen, SizeIs(8));
   binary.sites.resize(2);
   EXPECT_THAT(SitesOfRecursion(binary, thread, 1), SizeIs(2));
+}
+
+TEST(DescribedMapBinary, HasASiteForEachPlaceAndNames) {
+  const MapArguments arguments{.map = 0, .key = 1, .key_kind = 3};
+  const FunctionCode get{.offset = 0x100, .code = "\x55\x48\x89\xe5"}, put{.offset = 0x200, .code = "\x41\x57\x55"};
+  const auto binary = MapBinaryOf(
+      {{.functions = {{"get", get}, {"bad", {.offset = 0x300, .code = "\x48\x83\xec\x18"}}}, .arguments = arguments},
+       {.functions = {{"get", get}, {"put", put}},
+        .operation = MapFunction::Operation::kWrite,
+        .arguments = arguments}},
+      "/lib/table.so", UniqueFd());
+  ASSERT_TRUE(binary.ok()) << binary.status();
+  EXPECT_THAT(binary->names, ElementsAre("get", "put")) << "what is described twice counts as the first";
+  ASSERT_THAT(binary->sites, SizeIs(2));
+  EXPECT_EQ(binary->sites[1].offset, 0x200u);
+  EXPECT_EQ(binary->sites[1].function, 1);
+  ASSERT_TRUE(binary->sites[1].arguments);
+  EXPECT_EQ(binary->sites[1].arguments->key, 1);
+  EXPECT_EQ(binary->functions[1].operation, MapFunction::Operation::kWrite);
+}
+
+TEST(DescribedMapBinary, ThatCannotBeProbedSaysWhy) {
+  const auto none = MapBinaryOf(std::vector<DescribedMapFunctions>(1), "/lib/table.so", UniqueFd());
+  EXPECT_THAT(Message(none.status()), HasSubstr("/lib/table.so: no function is called like that"));
+  const auto dear =
+      MapBinaryOf({{.functions = {{"get", {.offset = 1, .code = "\x48\x83\xec\x18"}}}}}, "/lib/table.so", UniqueFd());
+  EXPECT_THAT(Message(dear.status()), HasSubstr("get: it does not begin with an instruction that the kernel emulates"));
 }
 
 }  // namespace

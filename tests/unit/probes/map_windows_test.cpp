@@ -51,7 +51,7 @@ class FakeProber final : public MapProber {
     std::lock_guard lock(mutex_);
     open_.erase(slot);
     const std::chrono::microseconds program(hits_a_window);
-    return {.hits = hits_a_window, .program = program, .armed_hits = hits_a_window, .armed_program = program};
+    return {.hits = hits_a_window, .program = program, .armed_hits = hits_a_window, .program_of_told = program};
   }
   int hits_fd() const override { return fd_.get(); }
   void Read(std::vector<MapHit>& out) override {

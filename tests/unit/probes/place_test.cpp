@@ -34,6 +34,7 @@ TEST(PlaceProbe, IsTheEntryWhereThatIsEmulated) {
   EXPECT_EQ(Place("\xe9\x01\x02\x03\x04"sv), entry) << "jmp";
   EXPECT_EQ(Place("\xe8\x01\x02\x03\x04"sv), entry) << "call";
   EXPECT_EQ(Place("\x90\x90"sv), entry) << "nop";
+  EXPECT_EQ(Place("\xf3\x0f\x1e\xfa\x55\x48"sv), (ProbePlace{.distance = 4, .emulated = true})) << "endbr64; push %rbp";
 }
 
 TEST(PlaceProbe, IsTheEntrySingleSteppedWhereNothingBetterIsNear) {

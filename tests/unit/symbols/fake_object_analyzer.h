@@ -78,6 +78,12 @@ class FakeObjectAnalyzer final : public ObjectAnalyzer {
     }
     return names;
   }
+  /// One, called as the glob is.
+  absl::StatusOr<std::vector<NamedFunction>> AskFunctions(const ObjectRef& object, const std::string& glob) override {
+    ContentOf(object);
+    if (!resolve_error.ok()) return resolve_error;
+    return std::vector{NamedFunction{glob, {.offset = 64, .code = "code"}}};
+  }
   AnalyzerCounters counters() const override { return {}; }
 
   size_t CallCount() {

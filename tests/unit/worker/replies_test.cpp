@@ -45,14 +45,38 @@ TEST(Replies, AFloodOfEmptyMessagesIsNotEvenParsed) {
 }
 
 TEST(Replies, AFloodOfFunctionsOrNamesIsNotEvenParsed) {
-  worker::Response functions, names;
+  worker::Response functions, names, named;
   for (int i = 0; i < 500'000; ++i) functions.mutable_go()->add_map_functions();
   for (int i = 0; i < 500'000; ++i) names.mutable_types()->add_names();
-  for (const worker::Response& flood : {functions, names}) {
+  for (int i = 0; i < 500'000; ++i) named.mutable_functions()->add_functions();
+  for (const worker::Response& flood : {functions, names, named}) {
     const std::string content = flood.SerializeAsString();
     ASSERT_LE(content.size(), kMaxResponseBytes) << "the channel would let it through";
     EXPECT_THAT(Message(ParseReply(content, 1).status()), HasSubstr("overlarge"));
   }
+}
+
+TEST(Replies, NamedFunctionsHaveAPlaceAndAPrintableName) {
+  worker::Response response;
+  worker::NamedFunction& function = *response.mutable_functions()->add_functions();
+  function.set_name("table\x1b_get" + std::string(2000, 'x'));
+  function.mutable_function()->set_offset(0x100);
+  function.mutable_function()->set_code("0123456789abcdef");
+  const auto functions = NamedFunctionsOf(response);
+  ASSERT_TRUE(functions.ok()) << functions.status();
+  ASSERT_EQ(functions->size(), 1u);
+  EXPECT_EQ(functions->front().code, (FunctionCode{.offset = 0x100, .code = "0123456789abcdef"}));
+  EXPECT_EQ(functions->front().name.find('\x1b'), std::string::npos);
+  EXPECT_LT(functions->front().name.size(), 1100u);
+
+  function.mutable_function()->set_code("0123456789abcdefg");
+  ExpectBroken(NamedFunctionsOf(response).status());
+  function.mutable_function()->set_code("");
+  function.mutable_function()->set_offset(0);
+  ExpectBroken(NamedFunctionsOf(response).status());
+  function.mutable_function()->set_offset(1);
+  for (int i = 0; i < 32; ++i) *response.mutable_functions()->add_functions() = function;
+  ExpectBroken(NamedFunctionsOf(response).status());
 }
 
 TEST(Replies, Garbage) {
@@ -65,6 +89,7 @@ TEST(Replies, Garbage) {
   ExpectBroken(FramesOf(*empty, 1).status());
   ExpectBroken(GoFactsOf(*empty).status());
   ExpectBroken(TypeNamesOf(*empty, 1).status());
+  ExpectBroken(NamedFunctionsOf(*empty).status());
 }
 
 TEST(Replies, NamesAreCutAndValidUtf8) {
