@@ -159,7 +159,8 @@ class OtherLanguages(DaemonCase):
         total = sum(last["counts"].values()) - sum(first["counts"].values())
         self.assertLess(total / seconds / 1.5, answer["accesses_per_second"])
         self.assertLess(answer["accesses_per_second"], 1.3 * total / seconds)
-        expected = {"read_text": ("read", "table_get", 0.6, "apples"), "write_text": ("write", "table_put", 0.3, "pears"),
+        expected = {"read_text": ("read", "table_get", 0.6, "apples"),
+                    "write_text": ("write", "table_put", 0.3, "pears"),
                     "read_number": ("read", "numbers_have", 0.1, "42")}
         self.assertEqual({site["caller"] for site in answer["sites"]}, set(expected))
         for site in answer["sites"]:
