@@ -228,7 +228,7 @@ MapAnswer MapProbing::MapsOf(const Process& process) {
   if (const auto why = why_not_.find(id); why != why_not_.end()) {
     answer.why_not = why->second;
   } else if (!known) {
-    answer.why_not = "it is no program whose map functions are known, or it has just begun";
+    answer.why_not = "it is no Go program whose map functions are known, nor described, or it has just begun";
   } else if (!probes_->of_one_process()) {
     answer.why_not =
         "this kernel has no probes of one process alone (Linux 6.10 has): only suspects' maps are looked at";
