@@ -172,7 +172,10 @@ std::string MapStage::TypeName(const ProcessId& process, uint64_t type, Symboliz
   {
     std::lock_guard lock(mutex_);
     const auto known = known_.find(process);
-    if (known != known_.end() && known->second.described) return known->second.described->names.at(type - 1);
+    if (known != known_.end() && known->second.described) {
+      const std::vector<std::string>& names = known->second.described->names;
+      return type <= names.size() ? names[type - 1] : "";
+    }
   }
   const auto program = parts_.resolver->ProgramOf(process);
   const auto position = PositionOf(process, type);

@@ -220,7 +220,7 @@ void MapWindows::RunSlot(uint32_t slot, std::stop_token stop) {
     if (opening.plan.reason != WindowReason::kSuspect) opening.functions = parts_.functions_of(opening.plan.process);
     opening.status = Open(slot, opening);
     opening.armed = parts_.clock->Boot();
-    if (!opening.thread) parts_.prober->SetArmed(slot, true);
+    if (opening.status.ok() && !opening.thread) parts_.prober->SetArmed(slot, true);
     lock.lock();
     window->functions = opening.functions;
     window->status = opening.status;

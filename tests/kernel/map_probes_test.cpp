@@ -156,6 +156,40 @@ TEST_F(MapProbesTest, HitsBeyondTheEndAreCountedAndNotTold) {
   EXPECT_LT(count_.program_of_told, count_.program);
 }
 
+TEST_F(MapProbesTest, AFunctionThatIsNotGosIsReadByItsArguments) {
+  constexpr uint8_t kRdi = 0, kRcx = 3;  // by their places
+  const std::string text = "apples and pears";
+  const auto key_of = [&](uint8_t kind, uint64_t cx, uint64_t di, MapArguments arguments) {
+    arguments.key_kind = kind;
+    const Child child([registers = Registers(cx, di)] { CallWithoutEnd(registers); }, 1 << 20);
+    MapWindowSpec spec = Spec(IdOf(child.pid()), MapFunction::Key::kNone);
+    spec.key_text = true;
+    spec.sites.front().arguments = arguments;
+    EXPECT_TRUE(probes_->Open(3, spec).ok());
+    probes_->SetArmed(3, true);
+    std::this_thread::sleep_for(milliseconds(50));
+    probes_->Close(3);
+    std::vector<MapHit> hits;
+    probes_->Read(hits);
+    if (hits.empty()) return MapHit{};
+    EXPECT_EQ(hits.front().caller, reinterpret_cast<uint64_t>(profd_test_caller));
+    EXPECT_EQ(hits.front().goroutine, 0u);
+    return hits.front();
+  };
+  const auto at = reinterpret_cast<uint64_t>(text.c_str());
+  const MapHit number = key_of(1, 0x1122334455667788, 77, {.map = kRdi, .key = kRcx, .key_length = 15});
+  EXPECT_EQ(number.map, 77u);
+  EXPECT_EQ(number.key, "\x88\x77\x66\x55") << "its low half";
+  EXPECT_EQ(key_of(2, 0x1122334455667788, 77, {.map = kRdi, .key = kRcx, .key_length = 15}).key_size, 8u);
+  EXPECT_EQ(key_of(3, at, 77, {.map = kRdi, .key = kRcx, .key_length = 15}).key, text);
+  const MapHit cut = key_of(4, at, 6, {.map = kRcx, .key = kRcx, .key_length = kRdi});
+  EXPECT_EQ(cut.key, "apples");
+  EXPECT_EQ(cut.map, at);
+  const MapHit wild = key_of(3, 1, 0, {.map = kRdi, .key = kRcx, .key_length = 15});
+  EXPECT_EQ(wild.key_hash, 0u) << "nothing is there";
+  EXPECT_TRUE(wild.nil);
+}
+
 TEST_F(MapProbesTest, BeforeAWindowIsArmedItsHitsAreCountedAndNotTold) {
   const Child child([registers = Registers(7)] { CallWithoutEnd(registers); }, 1 << 20);
   ASSERT_TRUE(probes_->Open(3, Spec(IdOf(child.pid()), MapFunction::Key::kFast64)).ok());
