@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t kMostRefused = 1024, kMostLooks = 16384;
 constexpr std::chrono::seconds kAsked{10};
+constexpr Symbolizer::Patience kForDescribed{300};
 // What the program takes of a hit, besides the trap: measured 0.5 to 1 us. The windows' own measures are charged.
 constexpr std::chrono::nanoseconds kProgramPrice{1000};
 
@@ -127,7 +128,8 @@ void MapProbing::OnEnd(const ProcessId& process) {
 }
 
 // One binary a process: the first that is described. What is mapped later is found with a later look.
-void MapProbing::LookForDescribed(const ProcessId& process) {
+void MapProbing::LookForDescribed(const ProcessId& process, Symbolizer::Patience patience) {
+  if (described_.empty()) return;
   constexpr std::chrono::seconds kNextLook{10};
   const BootTime now = parts_.clock->Boot();
   {
@@ -150,8 +152,7 @@ void MapProbing::LookForDescribed(const ProcessId& process) {
     const auto mapped = parts_.resolver->TextOf(process, function.binary);
     if (!mapped || (text && *mapped->file != *text->file)) continue;
     text = mapped;
-    auto functions =
-        parts_.symbolizer->FunctionsNamed(program->details, *mapped, function.symbol, Symbolizer::Patience(0));
+    auto functions = parts_.symbolizer->FunctionsNamed(program->details, *mapped, function.symbol, patience);
     asked = asked || !functions;
     if (functions) found.push_back(ToDescribed(function, *std::move(functions)));
   }
@@ -191,7 +192,7 @@ void MapProbing::NoteWhyNot(const ProcessId& process, const absl::Status& why) {
 
 void MapProbing::OnSegment(const Segment& segment) {
   for (const ProcessUsage& usage : segment.usage) {
-    if (!described_.empty() && !usage.exited) LookForDescribed(IdOf(usage.process));
+    if (!usage.exited) LookForDescribed(IdOf(usage.process), Symbolizer::Patience(0));
     windows_->OnUsage(IdOf(usage.process), usage.cpu, usage.samples, usage.map_samples);
   }
 }
@@ -220,6 +221,7 @@ void MapProbing::SetEnabled(bool enabled) {
 
 MapAnswer MapProbing::MapsOf(const Process& process) {
   const ProcessId id = IdOf(process);
+  LookForDescribed(id, kForDescribed);  // who asks may do so before a segment has
   const bool known = windows_->Ask(id, kAsked);
   MapAnswer answer = stage_.MapsOf(id);
   answer.cost = windows_->CostOf(id);

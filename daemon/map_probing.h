@@ -62,9 +62,9 @@ class MapProbing {
  private:
   MapProbing(const Config& config, MapProbingParts parts, std::unique_ptr<MapProbes> probes);
   std::shared_ptr<const MapBinary> BinaryOf(const GoProgram& program);
-  /// Whether the process uses functions that the configuration describes. Waits for nobody: again with the next
-  /// segment.
-  void LookForDescribed(const ProcessId& process);
+  /// Whether the process uses functions that the configuration describes. What is not answered within `patience` is
+  /// looked for again with the next segment.
+  void LookForDescribed(const ProcessId& process, Symbolizer::Patience patience);
   absl::StatusOr<std::shared_ptr<const MapBinary>> DescribedBinaryOf(
       const std::vector<DescribedMapFunctions>& described, const std::string& path, Symbolizer::File file);
   void NoteWhyNot(const ProcessId& process, const absl::Status& why);
