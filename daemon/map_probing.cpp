@@ -11,7 +11,7 @@
 namespace profd {
 namespace {
 
-constexpr size_t kMostRefused = 1024, kMostLooks = 16384;
+constexpr size_t kMostRefused = 1024;
 constexpr std::chrono::seconds kAsked{10};
 constexpr Symbolizer::Patience kForDescribed{300};
 // What the program takes of a hit, besides the trap: measured 0.5 to 1 us. The windows' own measures are charged.
@@ -29,40 +29,14 @@ WindowOptions OptionsOf(const Config& config, const MapProbes& probes) {
   return options;
 }
 
-std::vector<UserMapFunction> DescribedIn(const Config& config) {
-  std::vector<UserMapFunction> functions;
-  for (const std::string& text : config.map_function) {
-    if (auto function = ParseUserMapFunction(text); function.ok()) functions.push_back(*std::move(function));
-  }
-  return functions;
-}
-
-MapFunction::Key KeyOf(UserMapFunction::KeyKind kind) {
-  switch (kind) {
-    case UserMapFunction::KeyKind::kNone: return MapFunction::Key::kNone;
-    case UserMapFunction::KeyKind::kU32: return MapFunction::Key::kFast32;
-    case UserMapFunction::KeyKind::kU64: return MapFunction::Key::kFast64;
-    case UserMapFunction::KeyKind::kText:
-    case UserMapFunction::KeyKind::kBytes: return MapFunction::Key::kString;
-  }
-  return MapFunction::Key::kNone;
-}
-
-DescribedMapFunctions ToDescribed(const UserMapFunction& function, std::vector<NamedFunction> functions) {
-  return {.functions = std::move(functions),
-          .operation = static_cast<MapFunction::Operation>(function.operation),
-          .key = KeyOf(function.key_kind),
-          .arguments = {.map = function.map,
-                        .key = function.key,
-                        .key_length = function.key_length,
-                        .key_kind = static_cast<uint8_t>(function.key_kind)}};
-}
-
 }  // namespace
 
 MapProbing::MapProbing(const Config& config, MapProbingParts parts, std::unique_ptr<MapProbes> probes)
     : parts_(std::move(parts)),
-      described_(DescribedIn(config)),
+      described_(config.map_function, {.resolver = parts_.resolver,
+                                       .symbolizer = parts_.symbolizer,
+                                       .clock = parts_.clock,
+                                       .on_error = parts_.on_error}),
       probes_(std::move(probes)),
       stage_({.resolver = parts_.resolver,
               .symbolizer = parts_.symbolizer,
@@ -122,66 +96,20 @@ void MapProbing::OnProgram(const GoProgram& program) {
 void MapProbing::OnEnd(const ProcessId& process) {
   windows_->OnEnd(process);
   stage_.OnEnd(process);
+  described_.OnEnd(process);
   std::lock_guard lock(mutex_);
   why_not_.erase(process);
-  next_look_.erase(process);
 }
 
-// One binary a process: the first that is described. What is mapped later is found with a later look.
+// A process that is known already is Go's.
 void MapProbing::LookForDescribed(const ProcessId& process, Symbolizer::Patience patience) {
-  if (described_.empty()) return;
-  constexpr std::chrono::seconds kNextLook{10};
-  const BootTime now = parts_.clock->Boot();
-  {
+  const auto binary = described_.Look(process, patience);
+  if (!binary.ok()) {
     std::lock_guard lock(mutex_);
-    const auto look = next_look_.find(process);
-    if (look != next_look_.end() && now < look->second) return;
+    NoteWhyNot(process, binary.status());
+  } else if (*binary && windows_->Add(process, *binary)) {
+    stage_.OnDescribed(process, *binary);
   }
-  const auto look_again = [&](BootTime when, const absl::Status& why = absl::OkStatus()) {
-    std::lock_guard lock(mutex_);
-    if (next_look_.size() >= kMostLooks) next_look_.erase(next_look_.begin());
-    next_look_[process] = when;
-    if (!why.ok()) NoteWhyNot(process, why);
-  };
-  std::vector<DescribedMapFunctions> found;
-  std::optional<ResolvedAddress> text;
-  const auto program = parts_.resolver->ProgramOf(process);
-  if (!program || program->excluded || program->details.exited) return;
-  bool asked = false;
-  for (const UserMapFunction& function : described_) {
-    const auto mapped = parts_.resolver->TextOf(process, function.binary);
-    if (!mapped || (text && *mapped->file != *text->file)) continue;
-    text = mapped;
-    auto functions = parts_.symbolizer->FunctionsNamed(program->details, *mapped, function.symbol, patience);
-    asked = asked || !functions;
-    if (functions) found.push_back(ToDescribed(function, *std::move(functions)));
-  }
-  if (asked) return;  // the answers are there with one of the next segments
-  if (!text) return look_again(now + kNextLook);
-  auto file = parts_.symbolizer->FileAt(program->details, *text);
-  if (!file.ok()) return look_again(now + kNextLook);
-  const auto binary = DescribedBinaryOf(found, text->file->path, *std::move(file));
-  if (!binary.ok()) return look_again(BootTime::max(), binary.status());
-  look_again(BootTime::max());
-  // A process that is known already is Go's.
-  if (windows_->Add(process, *binary)) stage_.OnDescribed(process, *binary);
-}
-
-absl::StatusOr<std::shared_ptr<const MapBinary>> MapProbing::DescribedBinaryOf(
-    const std::vector<DescribedMapFunctions>& described, const std::string& path, Symbolizer::File file) {
-  std::lock_guard lock(mutex_);
-  const auto known = described_binaries_.find(file.identity);
-  if (known != described_binaries_.end()) {
-    if (auto binary = known->second.lock()) return binary;
-  }
-  ASSIGN_OR_RETURN(MapBinary made, MapBinaryOf(described, path, std::move(file.fd)));
-  for (const std::string& why : made.refused) {
-    parts_.on_error(Error(absl::StatusCode::kFailedPrecondition, "{}: {}", ToPrintable(path), why));
-  }
-  std::erase_if(described_binaries_, [](const auto& one) { return one.second.expired(); });
-  auto binary = std::make_shared<const MapBinary>(std::move(made));
-  described_binaries_[file.identity] = binary;
-  return binary;
 }
 
 // With the lock held. The reason may hold what a program is called.

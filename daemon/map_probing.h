@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "config/config.h"
-#include "config/user_map_function.h"
+#include "described_maps.h"
 #include "kernel/map_probes.h"
 #include "kernel/tripwires.h"
 #include "pipeline/go_program.h"
@@ -62,22 +62,17 @@ class MapProbing {
  private:
   MapProbing(const Config& config, MapProbingParts parts, std::unique_ptr<MapProbes> probes);
   std::shared_ptr<const MapBinary> BinaryOf(const GoProgram& program);
-  /// Whether the process uses functions that the configuration describes. What is not answered within `patience` is
-  /// looked for again with the next segment.
+  /// What is not answered within `patience` is looked for again with the next segment.
   void LookForDescribed(const ProcessId& process, Symbolizer::Patience patience);
-  absl::StatusOr<std::shared_ptr<const MapBinary>> DescribedBinaryOf(
-      const std::vector<DescribedMapFunctions>& described, const std::string& path, Symbolizer::File file);
   void NoteWhyNot(const ProcessId& process, const absl::Status& why);
 
   const MapProbingParts parts_;
-  const std::vector<UserMapFunction> described_;
+  DescribedMaps described_;
   const std::unique_ptr<MapProbes> probes_;
   MapStage stage_;
   mutable std::mutex mutex_;
   std::map<FileIdentity, std::weak_ptr<const MapBinary>> binaries_;
   std::map<ProcessId, std::string> why_not_;  // which programs are not probed
-  std::map<FileIdentity, std::weak_ptr<const MapBinary>> described_binaries_;
-  std::map<ProcessId, BootTime> next_look_;  // for described functions
   std::atomic<bool> enabled_;
   std::unique_ptr<MapWindows> windows_;  // last: its threads use the rest
 };

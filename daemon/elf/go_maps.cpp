@@ -18,8 +18,7 @@ struct Row {
   unsigned since = kOldest, until = kNewest;  // minor versions
 };
 
-constexpr MapFunctionKind Of(MapOperation operation, MapKey key) { return {MapFamily::kMap, operation, key}; }
-constexpr MapFunctionKind OfSync(MapOperation operation, MapKey key) { return {MapFamily::kSyncMap, operation, key}; }
+constexpr MapFunctionKind Of(MapOperation operation, MapKey key) { return {operation, key}; }
 
 // sync.Map is this instance of the type, and no other.
 #define PROFD_SYNC_MAP(method) "internal/sync.(*HashTrieMap[go.shape.interface {},go.shape.interface {}])." method
@@ -49,14 +48,14 @@ constexpr std::array kRows = {
     Row{"runtime.mapiterinit", Of(kIterate, kNone)},
     Row{"runtime.mapIterStart", Of(kIterate, kNone), 24},
     Row{"runtime.mapclear", Of(kClear, kNone)},
-    Row{PROFD_SYNC_MAP("Load"), OfSync(kRead, kInterface), 24},
-    Row{PROFD_SYNC_MAP("LoadOrStore"), OfSync(kWrite, kInterface), 24},
-    Row{PROFD_SYNC_MAP("Swap"), OfSync(kWrite, kInterface), 24},
-    Row{PROFD_SYNC_MAP("CompareAndSwap"), OfSync(kWrite, kInterface), 24},
-    Row{PROFD_SYNC_MAP("LoadAndDelete"), OfSync(kDelete, kInterface), 24},
-    Row{PROFD_SYNC_MAP("CompareAndDelete"), OfSync(kDelete, kInterface), 24},
-    Row{PROFD_SYNC_MAP("Range"), OfSync(kIterate, kNoneOfSync), 24},
-    Row{PROFD_SYNC_MAP("Clear"), OfSync(kClear, kNoneOfSync), 24},
+    Row{PROFD_SYNC_MAP("Load"), Of(kRead, kInterface), 24},
+    Row{PROFD_SYNC_MAP("LoadOrStore"), Of(kWrite, kInterface), 24},
+    Row{PROFD_SYNC_MAP("Swap"), Of(kWrite, kInterface), 24},
+    Row{PROFD_SYNC_MAP("CompareAndSwap"), Of(kWrite, kInterface), 24},
+    Row{PROFD_SYNC_MAP("LoadAndDelete"), Of(kDelete, kInterface), 24},
+    Row{PROFD_SYNC_MAP("CompareAndDelete"), Of(kDelete, kInterface), 24},
+    Row{PROFD_SYNC_MAP("Range"), Of(kIterate, kNoneOfSync), 24},
+    Row{PROFD_SYNC_MAP("Clear"), Of(kClear, kNoneOfSync), 24},
     // These go to the map itself, where others of reflect go through the runtime's functions.
     Row{"reflect.mapdelete", Of(kDelete, kPointer), 24},
     Row{"reflect.mapIterStart", Of(kIterate, kNone), 24},

@@ -9,12 +9,10 @@
 namespace profd::elf {
 
 // The numbers are the protocol's (proto/worker).
-enum class MapFamily { kMap, kSyncMap };
 enum class MapOperation { kRead, kWrite, kDelete, kIterate, kClear };
 enum class MapKey { kNone, kPointer, kFast32, kFast64, kString, kInterface, kNoneOfSync };
 
 struct MapFunctionKind {
-  MapFamily family = MapFamily::kMap;
   MapOperation operation = MapOperation::kRead;
   MapKey key = MapKey::kNone;
 

@@ -46,7 +46,6 @@ void Fill(const elf::FunctionCode& function, worker::GoFunction& out) {
 }
 
 void Fill(const elf::MapFunction& function, worker::MapFunction& out) {
-  out.set_family(static_cast<worker::MapFamily>(function.kind.family));
   out.set_operation(static_cast<worker::MapOperation>(function.kind.operation));
   out.set_key(static_cast<worker::MapKey>(function.kind.key));
   Fill(function.code, *out.mutable_function());

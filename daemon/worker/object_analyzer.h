@@ -68,22 +68,18 @@ struct NamedFunction {
 
 /// That maps are accessed through. The enumerations' numbers are the protocol's (proto/worker).
 struct MapFunction {
-  enum class Family {
-    kMap,      ///< map type in AX, map in BX, then the key
-    kSyncMap,  ///< sync.Map since Go 1.24: map in AX, then the key
-  };
   enum class Operation { kRead, kWrite, kDelete, kIterate, kClear };
-  /// How the function gets the key, by the registers of x86-64.
+  /// How the function gets map and key, by the registers of x86-64: the map's type is in AX, the map in BX. Of sync.Map
+  /// since Go 1.24 the map is in AX.
   enum class Key {
-    kNone,        ///< it gets none: it iterates or clears
+    kNone,        ///< it gets no key: it iterates or clears
     kPointer,     ///< CX points at it
     kFast32,      ///< the low half of CX
     kFast64,      ///< CX
     kString,      ///< its bytes at CX, their number in DI
-    kInterface,   ///< its type in CX, its word of data in DI
-    kNoneOfSync,  ///< as kNone, of sync.Map
+    kInterface,   ///< of sync.Map: its type in CX, its word of data in DI
+    kNoneOfSync,  ///< of sync.Map: as kNone
   };
-  Family family = Family::kMap;
   Operation operation = Operation::kRead;
   Key key = Key::kNone;
   FunctionCode code;

@@ -96,8 +96,7 @@ FrameLine LineOf(const worker::FrameLine& line) {
 FunctionCode CodeOf(const worker::GoFunction& function) { return {function.offset(), function.code()}; }
 
 MapFunction MapFunctionOf(const worker::MapFunction& function) {
-  return {.family = static_cast<MapFunction::Family>(function.family()),
-          .operation = static_cast<MapFunction::Operation>(function.operation()),
+  return {.operation = static_cast<MapFunction::Operation>(function.operation()),
           .key = static_cast<MapFunction::Key>(function.key()),
           .code = CodeOf(function.function())};
 }
@@ -111,8 +110,7 @@ bool IsPossible(const FunctionCode& function, const GoFacts& facts) {
 absl::Status TakeMapFunctions(const worker::GoFacts& go, GoFacts& facts) {
   if (static_cast<size_t>(go.map_functions_size()) > kMaxMapFunctions) return Broken("too many functions of maps");
   for (const worker::MapFunction& function : go.map_functions()) {
-    if (!worker::MapFamily_IsValid(function.family()) || !worker::MapOperation_IsValid(function.operation()) ||
-        !worker::MapKey_IsValid(function.key())) {
+    if (!worker::MapOperation_IsValid(function.operation()) || !worker::MapKey_IsValid(function.key())) {
       return Broken("an unknown kind of function");
     }
     facts.map_functions.push_back(MapFunctionOf(function));

@@ -113,7 +113,7 @@ TEST(Pclntab, AFunctionOfMapsHasItsKindPlaceAndCode) {
   ASSERT_TRUE(runtime.ok()) << runtime.status();
   ASSERT_THAT(runtime->map_functions, SizeIs(1));
   const MapFunction& function = runtime->map_functions.front();
-  EXPECT_EQ(function.kind, (MapFunctionKind{MapFamily::kMap, MapOperation::kWrite, MapKey::kPointer}));
+  EXPECT_EQ(function.kind, (MapFunctionKind{MapOperation::kWrite, MapKey::kPointer}));
   EXPECT_EQ(function.code.offset, ElfBuilder::kTextAt + 16);
   EXPECT_EQ(function.code.code, std::string(16, '\x90'));
 }

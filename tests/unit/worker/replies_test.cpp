@@ -150,7 +150,6 @@ worker::Response OneMapFunction() {
   go.set_text_offset(0x1000);
   go.set_text_size(0x100);
   worker::MapFunction& function = *go.add_map_functions();
-  function.set_family(worker::MAP_FAMILY_SYNC_MAP);
   function.set_operation(worker::MAP_CLEAR);
   function.set_key(worker::MAP_KEY_INTERFACE);
   function.mutable_function()->set_offset(0x10ff);
@@ -165,8 +164,7 @@ absl::StatusOr<GoFacts> GoFactsIn(const worker::Response& response) {
 
 TEST(Replies, FunctionsOfMapsAreInTheTextAndOfAKnownKind) {
   EXPECT_THAT(GoFactsIn(OneMapFunction())->map_functions,
-              ElementsAre(MapFunction{.family = MapFunction::Family::kSyncMap,
-                                      .operation = MapFunction::Operation::kClear,
+              ElementsAre(MapFunction{.operation = MapFunction::Operation::kClear,
                                       .key = MapFunction::Key::kInterface,
                                       .code = {0x10ff, "0123456789abcdef"}}));
   const auto broken = [](auto change) {
@@ -174,7 +172,6 @@ TEST(Replies, FunctionsOfMapsAreInTheTextAndOfAKnownKind) {
     change(*response.mutable_go()->mutable_map_functions(0));
     ExpectBroken(GoFactsIn(response).status());
   };
-  broken([](auto& function) { function.set_family(static_cast<worker::MapFamily>(2)); });
   broken([](auto& function) { function.set_operation(static_cast<worker::MapOperation>(5)); });
   broken([](auto& function) { function.set_key(static_cast<worker::MapKey>(-1)); });
   for (const uint64_t offset : {0x0, 0xfff, 0x1100}) {

@@ -102,8 +102,7 @@ std::map<uint64_t, MapFunction> MapFunctionsIn(const std::map<std::string, uint6
     const auto operation = operations.find(found[1]);
     if (operation == operations.end() || (minor >= 27 && found[1] == "access1")) continue;
     const bool has_key = operation->second != kIterate && operation->second != kClear;
-    functions[offset] = {.family = is_sync ? MapFunction::Family::kSyncMap : MapFunction::Family::kMap,
-                         .operation = operation->second,
+    functions[offset] = {.operation = operation->second,
                          .key = is_sync   ? (has_key ? kInterface : kNoneOfSync)
                                 : has_key ? keys.at(found[2])
                                           : kNone};
