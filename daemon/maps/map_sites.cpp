@@ -210,6 +210,14 @@ std::optional<MapEvidence> FindMapEvidence(const std::vector<MapHit>& hits, uint
   struct Row {
     const MapHit* last = nullptr;
     uint64_t length = 0;
+    uint64_t step = 0;  // bytes of stack from hit to hit; 0: not always as many
+    bool IsEnough() const { return length >= (step != 0 ? kLeastSameKeyInStep : kLeastSameKey); }
+    void Add(const MapHit& hit) {
+      const uint64_t deeper = last && hit.stack_bytes > last->stack_bytes ? hit.stack_bytes - last->stack_bytes : 0;
+      length = deeper > 0 ? length + 1 : 1;
+      step = length == 2 || deeper == step ? deeper : 0;
+      last = &hit;
+    }
   };
   // A level may look up more than one thing.
   std::map<std::tuple<uint64_t, uint64_t, uint8_t, uint64_t>, Row> rows;  // map, key, function, caller
@@ -217,11 +225,10 @@ std::optional<MapEvidence> FindMapEvidence(const std::vector<MapHit>& hits, uint
   for (const MapHit& hit : hits) {
     if (hit.goroutine != goroutine || hit.key_hash == 0) continue;
     Row& row = rows[{hit.map, hit.key_hash, hit.function, hit.caller}];
-    row.length = row.last && hit.stack_bytes > row.last->stack_bytes ? row.length + 1 : 1;
-    row.last = &hit;
-    if (row.length > longest.length) longest = row;
+    row.Add(hit);
+    if (row.IsEnough() && row.length > longest.length) longest = row;
   }
-  if (longest.length < kLeastSameKey) return std::nullopt;
+  if (longest.length == 0) return std::nullopt;
   const MapHit& hit = *longest.last;
   return MapEvidence{.map = hit.map,
                      .type = hit.type,

@@ -109,8 +109,8 @@ class MapSites {
 };
 
 /// Of a window's hits, what this goroutine does: at least `kLeastSameKey` times one line asks one map for one key, each
-/// time with more stack in use.
+/// time with more stack in use; where it is as much more each time, `kLeastSameKeyInStep` are enough.
 std::optional<MapEvidence> FindMapEvidence(const std::vector<MapHit>& hits, uint64_t goroutine);
-inline constexpr uint64_t kLeastSameKey = 4;
+inline constexpr uint64_t kLeastSameKey = 4, kLeastSameKeyInStep = 3;
 
 }  // namespace profd

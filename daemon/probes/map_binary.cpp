@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 
 #include "base/utf8.h"
 #include "probes/call_sites.h"
@@ -65,26 +66,36 @@ bool IsUnchanged(const MapBinary& binary) {
   });
 }
 
-std::vector<MapProbeSite> SitesOfRecursion(const MapBinary& binary, const RecursingThread& thread, uint64_t turn) {
+std::vector<size_t> SitesCalled(const MapBinary& binary, const std::vector<uint64_t>& cycle) {
   std::vector<uint64_t> functions;
   for (const MapProbeSite& site : binary.sites) functions.push_back(binary.functions.at(site.function).code.offset);
-  std::vector<size_t> order = CalledNear(binary.fd.get(), thread.cycle, functions);
+  return CalledNear(binary.fd.get(), cycle, functions);
+}
+
+RecursionSites SitesOfRecursion(const MapBinary& binary, const std::vector<size_t>& called, uint64_t turn) {
+  std::vector<size_t> order = called;
   const auto add = [&](auto wanted) {
-    for (size_t i = 0; i < functions.size(); ++i) {
+    for (size_t i = 0; i < binary.sites.size(); ++i) {
       if (std::ranges::count(order, i) == 0 && wanted(binary.functions.at(binary.sites[i].function)))
         order.push_back(i);
     }
   };
-  add([](const MapFunction& function) {
+  const auto reads_by_any_key = [](const MapFunction& function) {
     return function.operation == MapFunction::Operation::kRead && function.key == MapFunction::Key::kPointer;
-  });
+  };
+  if (order.empty()) add(reads_by_any_key);
+  const size_t guesses = std::min(order.size(), MapProber::kBreakpoints);
+  if (turn < guesses) return {.sites = {binary.sites[order[turn]]}, .is_guess = true};
+  add(reads_by_any_key);
   const size_t sure = std::min(order.size(), MapProber::kBreakpoints);
   add([](const MapFunction&) { return true; });
   const size_t others = order.size() - sure, taken = std::min(MapProber::kBreakpoints - sure, others);
-  std::vector<MapProbeSite> sites;
-  for (size_t i = 0; i < sure; ++i) sites.push_back(binary.sites[order[i]]);
-  for (size_t i = 0; i < taken; ++i) sites.push_back(binary.sites[order[sure + (turn * taken + i) % others]]);
-  return sites;
+  RecursionSites all;
+  for (size_t i = 0; i < sure; ++i) all.sites.push_back(binary.sites[order[i]]);
+  for (size_t i = 0; i < taken; ++i) {
+    all.sites.push_back(binary.sites[order[sure + ((turn - guesses) * taken + i) % others]]);
+  }
+  return all;
 }
 
 void SpellKeys(const MapBinary& binary, std::vector<MapHit>& hits) {

@@ -32,6 +32,7 @@ struct RecursingThread {
   BootTime seen{};              ///< there
   uint64_t load_bias = 0;       ///< where the process has its program's text: address minus file offset
   std::vector<uint64_t> cycle;  ///< return addresses, as file offsets
+  std::vector<size_t> called;   ///< of the binary's sites those that this code calls, the nearest call first
 };
 
 /// The functions of one kind that the configuration describes, in one binary.
@@ -54,8 +55,17 @@ bool IsUnchanged(const MapBinary& binary);
 /// Keys that a function gets as numbers become numbers; others stay if they are text, else there is the hash.
 void SpellKeys(const MapBinary& binary, std::vector<MapHit>& hits);
 
-/// Of its sites the four that a recursion most probably comes by: those that its own code calls; the reads by any key,
-/// which libraries make for others; then the rest, by turns. Reads the binary's code.
-std::vector<MapProbeSite> SitesOfRecursion(const MapBinary& binary, const RecursingThread& thread, uint64_t turn);
+/// As in RecursingThread::called. Reads the binary's code.
+std::vector<size_t> SitesCalled(const MapBinary& binary, const std::vector<uint64_t>& cycle);
+
+/// Where a window of breakpoints looks for a recursion's map.
+struct RecursionSites {
+  std::vector<MapProbeSite> sites;
+  bool is_guess = false;  ///< one site, where the next turn's would be another
+};
+/// In the first turns one of the binary's sites at a time, since each may cost all its hits: those that the recursion's
+/// own code calls, or, if it calls none, the reads by any key, which libraries make for others. Then four at a time:
+/// these, and the rest by turns.
+RecursionSites SitesOfRecursion(const MapBinary& binary, const std::vector<size_t>& called, uint64_t turn);
 
 }  // namespace profd

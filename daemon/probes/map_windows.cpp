@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +19,13 @@ constexpr double kShareOfOthers = 0.02;
 // often, for so long.
 constexpr std::chrono::milliseconds kFreshWait{2};
 constexpr std::chrono::seconds kFresh{1};  // also: what is known of a thread, for so long
+
+// A runaway takes all the CPU there is, and with each millisecond that its window comes later its stack has grown. For
+// the calling thread, which does little at a time. Where that is not allowed, it waits as others do.
+void RunSoonWhenWoken() {
+  constexpr int kNice = -15;
+  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
+}
 
 }  // namespace
 
@@ -114,11 +122,31 @@ void MapWindows::SetSuspects(const std::set<ProcessId>& suspects) {
 }
 
 void MapWindows::OnRecursion(const ProcessId& process, RecursingThread thread) {
-  std::lock_guard lock(mutex_);
-  const auto known = known_.find(process);
+  std::unique_lock lock(mutex_);
+  auto known = known_.find(process);
   // Breakpoints are set where the program's own file is mapped: of what is in a library nothing is known there.
   if (known == known_.end() || !known->second.binary->names.empty()) return;
+  if (const auto& before = known->second.recursion; before && before->cycle == thread.cycle) {
+    thread.called = before->called;
+  } else {
+    const auto binary = known->second.binary;
+    lock.unlock();
+    thread.called = SitesCalled(*binary, thread.cycle);
+    lock.lock();
+    known = known_.find(process);
+    if (known == known_.end()) return;
+    known->second.turn = 0;
+  }
   known->second.recursion = std::move(thread);
+  NextSites(process);
+}
+
+// The sites of its recursion's next window, whose number the scheduler has to know.
+RecursionSites MapWindows::NextSites(const ProcessId& process) {
+  const Known& known = known_.at(process);
+  RecursionSites next = SitesOfRecursion(*known.binary, known.recursion->called, known.turn);
+  scheduler_.SetExactFunctions(process, next.sites.size());
+  return next;
 }
 
 void MapWindows::OnThread(const ProcessId& process, uint64_t goroutine, uint32_t tid) {
@@ -201,7 +229,7 @@ absl::Status MapWindows::Open(uint32_t slot, const OpenWindow& window) const {
   if (window.thread) {
     spec.thread = window.thread->tid;
     spec.load_bias = window.thread->load_bias;
-    spec.sites = SitesOfRecursion(binary, *window.thread, window.turn);
+    spec.sites = window.sites.sites;
   } else {
     std::ranges::copy_if(binary.sites, std::back_inserter(spec.sites), [&window](const MapProbeSite& site) {
       return window.functions.none() || window.functions[site.function];
@@ -211,6 +239,7 @@ absl::Status MapWindows::Open(uint32_t slot, const OpenWindow& window) const {
 }
 
 void MapWindows::RunSlot(uint32_t slot, std::stop_token stop) {
+  RunSoonWhenWoken();
   std::unique_lock lock(mutex_);
   auto& window = windows_[slot];
   while (true) {
@@ -242,6 +271,7 @@ void MapWindows::RunSlot(uint32_t slot, std::stop_token stop) {
 }
 
 void MapWindows::Run(std::stop_token stop) {
+  RunSoonWhenWoken();
   while (!stop.stop_requested()) {
     Wait();
     ReadHits();
@@ -335,16 +365,19 @@ void MapWindows::Finish(OpenWindow window) {
   const MapWindowCount& count = window.count;
   const auto trap = window.thread ? *parts_.prober->breakpoint_cost() : parts_.prober->trap_cost();
   const uint64_t all = count.hits + count.other_hits;
+  const bool elsewhere = window.moved && !window.full;
+  const bool missed = elsewhere || (window.sites.is_guess && all == 0);
   const auto cost =
       window.thread ? PriceOfBreakpoints(all, trap, count.program) : PriceOfHits(all, trap, count.program);
   {
     std::lock_guard lock(mutex_);
-    scheduler_.OnClosed({.process = window.plan.process,
-                         .attached = window.status.ok(),
-                         .hits = all,
-                         .cost = cost,
-                         .missed = window.moved && !window.full},
-                        parts_.clock->Boot());
+    scheduler_.OnClosed(
+        {.process = window.plan.process, .attached = window.status.ok(), .hits = all, .cost = cost, .missed = missed},
+        parts_.clock->Boot());
+    if (const auto known = known_.find(window.plan.process); window.thread && !elsewhere && known != known_.end()) {
+      ++known->second.turn;
+      NextSites(window.plan.process);
+    }
   }
   if (!window.status.ok()) {
     // It may have ended before it was added: nobody would say so again.
@@ -386,7 +419,8 @@ void MapWindows::OpenNew() {
     *free = OpenWindow{.plan = plan, .binary = known.binary, .number = next_number_++};
     if (!IsExact(plan.reason) || !known.recursion || now - known.recursion->seen > kFresh) continue;
     (*free)->thread = known.recursion;
-    (*free)->turn = known.turn++;
+    (*free)->sites = NextSites(plan.process);
+    if ((*free)->sites.is_guess) (*free)->plan.longest = parts_.options.length;
   }
   changed_.notify_all();
 }

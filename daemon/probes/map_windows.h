@@ -82,7 +82,7 @@ class MapWindows {
     WindowPlan plan;
     std::shared_ptr<const MapBinary> binary;
     std::optional<RecursingThread> thread;  // by breakpoints in this one
-    uint64_t turn = 0;
+    RecursionSites sites;                   // there
     uint64_t number = 0;
     MapFunctionSet functions;
     bool full = false, moved = false, closing = false, closed = false, complete = false;
@@ -107,6 +107,7 @@ class MapWindows {
   void Wait();
   void Wake();
   /// With the lock held.
+  RecursionSites NextSites(const ProcessId& process);
   bool AnyOpen() const;
   bool AnyFresh(BootTime now) const;
 
@@ -120,7 +121,7 @@ class MapWindows {
     std::chrono::nanoseconds cpu{};  // over its life, as far as was told
     double map_share = 0;
     std::optional<RecursingThread> recursion;
-    uint64_t turn = 0;  // of its recursion's windows
+    uint64_t turn = 0;  // of its recursion's next window
     bool told_why_not = false;
   };
   std::map<ProcessId, Known> known_;

@@ -9,10 +9,8 @@ using std::chrono::nanoseconds;
 
 // Hits that still came after a window's end, at most, on the machine where windows were first measured.
 constexpr uint64_t kFirstOverrun = 74;
-// A window of breakpoints is over when the first function has had all its hits; the others may have as many.
-constexpr double kFirstExactOverrun = 1, kLongestExactOverrun = 3;
 // A goroutine may change threads faster than it can be followed.
-constexpr unsigned kMostFollowed = 3;
+constexpr unsigned kMostMissed = 6;
 
 // A longer overrun is an accident, and is paid as debt. If it were expected, no window would open to show otherwise.
 uint64_t LongestOverrun(uint64_t hits) { return std::max(10 * hits, kFirstOverrun); }
@@ -44,7 +42,6 @@ WindowScheduler::WindowScheduler(const WindowOptions& options, unsigned cpus)
       for_suspects_(node_share_ * options.suspects_part, DepthOf(node_share_ * options.suspects_part)),
       for_others_(node_share_ * (1 - options.suspects_part), DepthOf(node_share_ * (1 - options.suspects_part))) {
   overruns_.Learn(kFirstOverrun);
-  exact_overruns_.Learn(kFirstExactOverrun);
   for_suspects_.Fill();
   for_others_.Fill();
 }
@@ -63,7 +60,8 @@ WindowScheduler::Entry* WindowScheduler::Find(const ProcessId& process) {
 void WindowScheduler::Add(const ProcessId& process, nanoseconds cpu_time, BootTime now) {
   entries_.try_emplace(process, Entry{.standing{options_.standing_share, DepthOf(options_.standing_share)},
                                       .life{options_.process_share, DepthOf(options_.process_share)},
-                                      .added = now});
+                                      .added = now,
+                                      .exact_functions = options_.exact_functions});
   OnCpuTime(process, cpu_time);
 }
 
@@ -114,6 +112,10 @@ void WindowScheduler::SetSuspects(std::set<ProcessId> suspects) {
   suspects_ = std::move(suspects);
 }
 
+void WindowScheduler::SetExactFunctions(const ProcessId& process, size_t functions) {
+  if (Entry* const entry = Find(process)) entry->exact_functions = functions;
+}
+
 bool WindowScheduler::Ask(const ProcessId& process, BootTime until) {
   if (!entries_.contains(process)) return false;
   BootTime& asked_until = asked_.try_emplace(process, until).first->second;
@@ -129,20 +131,23 @@ uint64_t WindowScheduler::MostHits(WindowReason reason) const {
   return IsExact(reason) ? options_.exact_hits : options_.hits;
 }
 
-nanoseconds WindowScheduler::Expected(uint64_t hits, WindowReason reason) const {
-  if (IsExact(reason))
-    return Times(options_.exact_hit_price, static_cast<double>(hits) * (1 + exact_overruns_.Worst()));
-  return Times(options_.hit_price, static_cast<double>(hits) + overruns_.Worst());
+// An exact window is over when the first function has had all its hits; the others may have as many, and not more.
+nanoseconds WindowScheduler::PriceOf(const Entry& entry, WindowReason reason) const {
+  return IsExact(reason) ? options_.exact_hit_price * static_cast<int64_t>(entry.exact_functions) : options_.hit_price;
+}
+
+double WindowScheduler::WorstOverrun(WindowReason reason) const { return IsExact(reason) ? 0 : overruns_.Worst(); }
+
+nanoseconds WindowScheduler::Expected(const Entry& entry, uint64_t hits, WindowReason reason) const {
+  return Times(PriceOf(entry, reason), static_cast<double>(hits) + WorstOverrun(reason));
 }
 
 // A suspect may be young and poor, and its first hits say most.
 uint64_t WindowScheduler::HitsFor(const Entry& entry, WindowReason reason) const {
   if (reason != WindowReason::kSuspect) return options_.hits;
   const nanoseconds left = entry.life.left();
-  const double price = static_cast<double>((IsExact(reason) ? options_.exact_hit_price : options_.hit_price).count());
-  const double covered = static_cast<double>(left.count()) / price;
-  const auto hits =
-      static_cast<int64_t>(IsExact(reason) ? covered / (1 + exact_overruns_.Worst()) : covered - overruns_.Worst());
+  const double covered = static_cast<double>(left.count()) / static_cast<double>(PriceOf(entry, reason).count());
+  const auto hits = static_cast<int64_t>(covered - WorstOverrun(reason));
   const uint64_t least = IsExact(reason) ? options_.least_exact_hits : options_.least_hits;
   return static_cast<uint64_t>(std::clamp(hits, static_cast<int64_t>(least), static_cast<int64_t>(MostHits(reason))));
 }
@@ -173,7 +178,7 @@ bool WindowScheduler::HasSlot(WindowReason reason) const {
 }
 
 bool WindowScheduler::IsCovered(const Entry& entry, WindowReason reason) const {
-  const nanoseconds cost = Expected(HitsFor(entry, reason), reason);
+  const nanoseconds cost = Expected(entry, HitsFor(entry, reason), reason);
   return entry.life.Covers(cost) && (reason != WindowReason::kRound || entry.standing.Covers(cost));
 }
 
@@ -237,17 +242,18 @@ std::vector<WindowPlan> WindowScheduler::Open(BootTime now) {
 
 void WindowScheduler::OpenUrgent(WindowReason reason, BootTime now, std::vector<WindowPlan>& plans) {
   for (const auto& [due, process] : Urgent(reason)) {
-    if (due > now || !HasSlot(reason) || !PartOf(reason).Covers(Expected(MostHits(reason), reason))) return;
-    plans.push_back(Begin(process, entries_.at(process), reason));
+    Entry& entry = entries_.at(process);
+    if (due > now || !HasSlot(reason) || !PartOf(reason).Covers(Expected(entry, MostHits(reason), reason))) return;
+    plans.push_back(Begin(process, entry, reason));
   }
 }
 
 void WindowScheduler::OpenRound(BootTime now, std::vector<WindowPlan>& plans) {
   constexpr auto kReason = WindowReason::kRound;
-  while (!queue_.empty() && queue_.begin()->first <= now && HasSlot(kReason) &&
-         PartOf(kReason).Covers(Expected(options_.hits, kReason))) {
+  while (!queue_.empty() && queue_.begin()->first <= now && HasSlot(kReason)) {
     const ProcessId process = queue_.begin()->second;
     Entry& entry = entries_.at(process);
+    if (!PartOf(kReason).Covers(Expected(entry, options_.hits, kReason))) return;
     if (IsCovered(entry, kReason)) {
       plans.push_back(Begin(process, entry, kReason));
     } else {  // more is expected of a window than when it was queued
@@ -258,9 +264,9 @@ void WindowScheduler::OpenRound(BootTime now, std::vector<WindowPlan>& plans) {
 
 WindowPlan WindowScheduler::Begin(const ProcessId& process, Entry& entry, WindowReason reason) {
   const uint64_t hits = HitsFor(entry, reason);
-  const nanoseconds held = Expected(hits, reason);
+  const nanoseconds held = Expected(entry, hits, reason);
   PartOf(reason).Hold(held);
-  open_.emplace(process, OpenWindow{.reason = reason, .held = held, .hits = hits});
+  open_.emplace(process, OpenWindow{.reason = reason, .held = held});
   if (reason == WindowReason::kSuspect) entry.at_once = false;
   Enqueue(process, entry);
   return {.process = process,
@@ -279,36 +285,32 @@ void WindowScheduler::OnClosed(const WindowOutcome& outcome, BootTime now) {
   PartOf(reason).Release(window.held);
   PartOf(reason).Spend(outcome.cost);
   Count(outcome, reason, tally_);
-  Learn(outcome, window);
+  Learn(outcome, reason);
   Entry* const entry = Find(outcome.process);
   if (entry == nullptr) return;
   entry->life.Spend(outcome.cost);
   entry->missed = outcome.missed ? entry->missed + 1 : 0;
-  if (outcome.missed && entry->missed <= kMostFollowed) entry->at_once = true;
+  const bool again = outcome.missed && entry->missed <= kMostMissed;
+  if (again) entry->at_once = true;
   if (reason == WindowReason::kRound) entry->standing.Spend(outcome.cost);
   Count(outcome, reason, entry->tally);
   Entry::Past& past = PastOf(*entry, reason);
   past.closed = now;
-  past.misses = outcome.hits == 0 ? past.misses + 1 : 0;
+  if (!again) past.misses = outcome.hits == 0 ? past.misses + 1 : 0;
   Enqueue(outcome.process, *entry);
 }
 
 // A window that ended by time had no overrun that tells of others.
-void WindowScheduler::Learn(const WindowOutcome& outcome, const OpenWindow& window) {
-  const uint64_t end = IsExact(window.reason) ? window.hits : options_.hits;
-  if (outcome.hits < end) return;
-  const auto over = static_cast<double>(outcome.hits - end);
-  if (IsExact(window.reason)) {
-    exact_overruns_.Learn(std::min(over / static_cast<double>(end), kLongestExactOverrun));
-  } else {
-    overruns_.Learn(std::min(over, static_cast<double>(LongestOverrun(end))));
-  }
+void WindowScheduler::Learn(const WindowOutcome& outcome, WindowReason reason) {
+  if (IsExact(reason) || outcome.hits < options_.hits) return;
+  overruns_.Learn(static_cast<double>(std::min(outcome.hits - options_.hits, LongestOverrun(options_.hits))));
 }
 
 std::optional<BootTime> WindowScheduler::NextDue(BootTime now) const {
   std::optional<BootTime> next;
-  const auto consider = [&](WindowReason reason, BootTime due) {
-    const auto wait = PartOf(reason).TimeUntil(Expected(MostHits(reason), reason));
+  const auto consider = [&](WindowReason reason, const Due& first) {
+    const auto& [due, process] = first;
+    const auto wait = PartOf(reason).TimeUntil(Expected(entries_.at(process), MostHits(reason), reason));
     if (!wait || !HasSlot(reason)) return;
     BootTime at = std::max(now, due);
     if (*wait > nanoseconds(0)) at = std::max(at, earned_until_.value_or(now) + *wait);
@@ -316,9 +318,9 @@ std::optional<BootTime> WindowScheduler::NextDue(BootTime now) const {
   };
   for (const WindowReason reason : {WindowReason::kSuspect, WindowReason::kAsked}) {
     if (reason != WindowReason::kSuspect && options_.suspects_only) return next;
-    if (const auto urgent = Urgent(reason); !urgent.empty()) consider(reason, urgent.front().first);
+    if (const auto urgent = Urgent(reason); !urgent.empty()) consider(reason, urgent.front());
   }
-  if (!queue_.empty()) consider(WindowReason::kRound, queue_.begin()->first);
+  if (!queue_.empty()) consider(WindowReason::kRound, *queue_.begin());
   return next;
 }
 

@@ -39,7 +39,7 @@ struct WindowOutcome {
   bool attached = false;
   uint64_t hits = 0;                ///< with those after its end
   std::chrono::nanoseconds cost{};  ///< measured, of the process's time: the traps, and what their program took
-  bool missed = false;              ///< a suspect's, and it was in the wrong thread: the next one need not wait
+  bool missed = false;              ///< a suspect's, and it looked in the wrong place: the next one need not wait
 };
 
 /// The reasons stand beside the numbers.
@@ -48,9 +48,10 @@ struct WindowOptions {
   uint64_t hits = 200;                       ///< tell maps, keys and callers apart, and cost 0.6 ms
   /// The same of suspects, if their windows end by themselves with the last hit. 0: they are as the others are.
   std::chrono::nanoseconds exact_hit_price{0};
+  size_t exact_functions = 4;     ///< in such a window, where nothing else is said: each has all its hits, at most
   uint64_t exact_hits = 24;       ///< of each function in such a window: a breakpoint costs ten times what a probe does
   uint64_t least_hits = 24;       ///< of a suspect that cannot pay more yet: enough to see the same key each time
-  uint64_t least_exact_hits = 8;  ///< the same line asks for the same key four times, also if another does so between
+  uint64_t least_exact_hits = 6;  ///< one line asks for one key three times, also if another does so between
   std::chrono::nanoseconds length = std::chrono::milliseconds(10);  ///< fewer hits in that: maps are not its burden
   std::chrono::nanoseconds suspect_length = std::chrono::milliseconds(
       200);  ///< the same of a suspect's: while the runtime moves a large stack, the program asks no map
@@ -116,6 +117,8 @@ class WindowScheduler {
   void OnMapShare(const ProcessId& process, double share);
   /// All of them. They may be processes that are added later, or never.
   void SetSuspects(std::set<ProcessId> suspects);
+  /// How many functions its next exact window would probe.
+  void SetExactFunctions(const ProcessId& process, size_t functions);
   /// As many windows as the budget allows, until then. False: the process is not known.
   bool Ask(const ProcessId& process, BootTime until);
 
@@ -140,19 +143,18 @@ class WindowScheduler {
       std::optional<BootTime> closed;  // the last window
       unsigned misses = 0;             // windows in a row that found nothing, or failed
     };
-    Past whole, exact;               // a suspect's exact windows say nothing about the process as a whole
-    bool at_once = false;            // has become a suspect, and had no window since
-    unsigned missed = 0;             // exact windows in a row that were in the wrong thread
+    Past whole, exact;     // a suspect's exact windows say nothing about the process as a whole
+    bool at_once = false;  // has become a suspect, and had no window since
+    size_t exact_functions = 0;
+    unsigned missed = 0;             // exact windows in a row that looked in the wrong place
     std::optional<BootTime> queued;  // where in queue_
     WindowTally tally;
   };
   struct OpenWindow {
     WindowReason reason;
     std::chrono::nanoseconds held;
-    uint64_t hits;  // as planned
   };
-  /// Hits beyond a window's end, of the last ones that had enough hits to end; of exact ones as a part of those
-  /// planned.
+  /// Hits beyond a window's end, of the last ones that had enough hits to end.
   struct Overruns {
     void Learn(double overrun) { last[next++ % last.size()] = overrun; }
     // Of 64 numbers the 99th percentile is the greatest.
@@ -165,7 +167,10 @@ class WindowScheduler {
   Entry* Find(const ProcessId& process);
   bool IsExact(WindowReason reason) const;
   uint64_t MostHits(WindowReason reason) const;
-  std::chrono::nanoseconds Expected(uint64_t hits, WindowReason reason) const;
+  /// For each of the hits that are planned.
+  std::chrono::nanoseconds PriceOf(const Entry& entry, WindowReason reason) const;
+  double WorstOverrun(WindowReason reason) const;
+  std::chrono::nanoseconds Expected(const Entry& entry, uint64_t hits, WindowReason reason) const;
   uint64_t HitsFor(const Entry& entry, WindowReason reason) const;
   std::chrono::nanoseconds DepthOf(double share) const;
   const Allowance& PartOf(WindowReason reason) const;
@@ -182,7 +187,7 @@ class WindowScheduler {
   WindowPlan Begin(const ProcessId& process, Entry& entry, WindowReason reason);
   /// The windows that the next one for that reason follows.
   auto& PastOf(auto& entry, WindowReason reason) const { return IsExact(reason) ? entry.exact : entry.whole; }
-  void Learn(const WindowOutcome& outcome, const OpenWindow& window);
+  void Learn(const WindowOutcome& outcome, WindowReason reason);
 
   const WindowOptions options_;
   const double node_share_;              // of one CPU
@@ -194,7 +199,7 @@ class WindowScheduler {
   std::map<ProcessId, BootTime> asked_;  // until when
   std::set<Due> queue_;                  // whose turns are covered and not open
   std::map<ProcessId, OpenWindow> open_;
-  Overruns overruns_, exact_overruns_;
+  Overruns overruns_;
   WindowTally tally_;
 };
 

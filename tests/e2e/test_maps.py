@@ -251,7 +251,7 @@ class Evidence(DaemonCase):
                 at, event = found[0]
                 print(f"    {toolchain}: map and type {(at - onset['boot_ns']) / 1e6:.1f} ms after onset")
                 self.assertEqual(event["map"]["type"], "map[string]interface {}")
-                self.assertGreaterEqual(event["map"]["same_key_hits"], 4)
+                self.assertGreaterEqual(event["map"]["same_key_hits"], 3)
                 self.assertEqual(event["map"]["entries"], 1)
                 self.assertIsNone(event["map"]["key"])
                 program.stop()
@@ -279,11 +279,14 @@ class Evidence(DaemonCase):
                         self.assertTrue(told(), "it was not told")
                         self.assertLess(told()[0] - onset, lived, "told after the death")
                         latencies.append((told()[0] - onset) / 1e6)
+                        print(f"    {toolchain} {shape}: {latencies[-1]:.1f} ms", flush=True)
                         program.stop()
         latencies.sort()
         p99 = latencies[max(0, -(-len(latencies) * 99 // 100) - 1)]
         print(f"    map told in {len(latencies)} runs: median {latencies[len(latencies) // 2]:.1f} ms after onset, "
               f"p99 {p99:.1f}, most {latencies[-1]:.1f}", flush=True)
+        if SOAK:
+            self.assertLess(p99, 50)
 
 
 class KeyText(DaemonCase):

@@ -10,6 +10,7 @@ import tempfile
 import time
 
 from tests.e2e.fixture import SOAK, Daemon, DaemonCase, RootCase, Target, build_go, eventually, target
+from tests.e2e.program_text import ProgramText
 from tests.e2e.recursion_watch import Watch, boot_ns, memory_cgroup, primitive, rotations
 
 SHAPES = ["map", "mutual", "fmt", "cycle40", "random", "big"]
@@ -225,40 +226,11 @@ class NativeRunaway(WatchCase):
         self.assertTrue(named, self.watch.of(pid))
 
 
-def text_of(pid, binary, at, size=16):
-    """(bytes in memory, bytes in the file) of a static program's code at a file offset."""
-    for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
-        fields = line.split()
-        if len(fields) > 5 and fields[5] == str(binary) and "x" in fields[1]:
-            start, offset = int(fields[0].split("-")[0], 16), int(fields[2], 16)
-            with open(f"/proc/{pid}/mem", "rb", 0) as memory:
-                memory.seek(start + at - offset)
-                in_memory = memory.read(size)
-            return in_memory, pathlib.Path(binary).read_bytes()[at:at + size]
-    raise AssertionError(f"{binary} is not mapped in {pid}")
-
-
-def symbol_offset(binary, name):
-    """The file offset of a function of a static Go program."""
-    symbols = subprocess.run(["nm", binary], capture_output=True, text=True, check=True).stdout
-    address = next(int(line.split()[0], 16) for line in symbols.splitlines() if line.endswith(f" {name}"))
-    headers = subprocess.run(["readelf", "-lW", binary], capture_output=True, text=True, check=True).stdout
-    for line in headers.splitlines():
-        fields = line.split()
-        if fields[:1] == ["LOAD"]:
-            offset, start, size = (int(fields[i], 16) for i in (1, 2, 4))
-            if start <= address < start + size:
-                return address - start + offset
-    raise AssertionError(name)
-
-
 class Probes(RootCase):
     """What stands in other programs' code, and that it goes."""
 
     def armed(self, pid, binary):
-        at = symbol_offset(binary, "runtime.(*mheap).allocManual")
-        in_memory, in_file = text_of(pid, binary, at)
-        return in_memory != in_file
+        return ProgramText(pid, binary, "runtime.(*mheap).allocManual").has_traps()
 
     def start(self, *flags, home=None):
         daemon = Daemon(*flags, home=home).start()

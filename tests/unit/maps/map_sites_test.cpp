@@ -266,6 +266,24 @@ TEST(MapEvidence, IsOneKeyOfOneMapDeeperEachTime) {
   EXPECT_FALSE(FindMapEvidence(hits, 9).has_value());
 }
 
+TEST(MapEvidence, EvenStepsNeedFewer) {
+  const auto found = [](std::vector<uint64_t> depths) {
+    std::vector<MapHit> hits;
+    for (const uint64_t depth : depths) {
+      hits.push_back(Read());
+      hits.back().stack_bytes = depth;
+    }
+    const auto evidence = FindMapEvidence(hits, 7);
+    return evidence ? evidence->same_key_hits : 0;
+  };
+  EXPECT_EQ(found({1000, 1056}), 0u);
+  EXPECT_EQ(found({1000, 1056, 1112}), 3u);
+  EXPECT_EQ(found({1000, 1056, 1120}), 0u);
+  EXPECT_EQ(found({1000, 1056, 1120, 1176}), 4u);
+  EXPECT_EQ(found({1000, 1056, 1056, 1112}), 0u) << "once it was no deeper";
+  EXPECT_EQ(found({900, 1000, 1056, 900, 956, 1012}), 3u);
+}
+
 TEST(MapEvidence, ALoopIsNone) { EXPECT_FALSE(FindMapEvidence(std::vector<MapHit>(100, Read()), 7).has_value()); }
 
 TEST(MapEvidence, TheCountBeginsAnewWhenTheStackCameBack) {

@@ -72,23 +72,39 @@ TEST_F(CodeTest, WhatTheRecursionCallsIsProbedAndOthersByTurns) {
   MapBinary binary;
   for (uint8_t i = 0; i < 8; ++i) {
     MapFunction function;
+    if (i == 3) function.key = MapFunction::Key::kPointer;
     function.code.offset = 100u * (i + 1);
     binary.functions.push_back(function);
     binary.sites.push_back({.offset = function.code.offset + 4, .function = i});
   }
   File();
   binary.fd = std::move(fd_);
-  const RecursingThread thread{.tid = 7, .cycle = {20'010}};
+  const std::vector<size_t> called = SitesCalled(binary, {20'010});
+  EXPECT_THAT(called, ElementsAre(6));
+  RecursionSites now = SitesOfRecursion(binary, called, 0);
+  EXPECT_TRUE(now.is_guess);
+  ASSERT_THAT(now.sites, SizeIs(1)) << "one costs least";
+  EXPECT_EQ(now.sites.front().function, 6);
   std::set<uint8_t> seen;
-  for (uint64_t turn = 0; turn < 3; ++turn) {
-    const auto sites = SitesOfRecursion(binary, thread, turn);
-    ASSERT_THAT(sites, SizeIs(MapProber::kBreakpoints));
-    EXPECT_EQ(sites.front().function, 6) << "it calls that";
-    for (const MapProbeSite& site : sites) seen.insert(site.function);
+  for (uint64_t turn = 1; turn < 4; ++turn) {
+    now = SitesOfRecursion(binary, called, turn);
+    EXPECT_FALSE(now.is_guess);
+    ASSERT_THAT(now.sites, SizeIs(MapProber::kBreakpoints));
+    EXPECT_EQ(now.sites.front().function, 6) << "it calls that";
+    for (const MapProbeSite& site : now.sites) seen.insert(site.function);
   }
   EXPECT_THAT(seen, SizeIs(8));
+  now = SitesOfRecursion(binary, {}, 0);
+  EXPECT_TRUE(now.is_guess);
+  ASSERT_THAT(now.sites, SizeIs(1)) << "a library may";
+  EXPECT_EQ(now.sites.front().function, 3);
+  const std::vector<size_t> many{5, 4, 3, 2, 1, 0};
+  for (uint64_t turn = 0; turn < MapProber::kBreakpoints; ++turn) {
+    EXPECT_EQ(SitesOfRecursion(binary, many, turn).sites.at(0).function, 5 - turn);
+  }
+  EXPECT_FALSE(SitesOfRecursion(binary, many, MapProber::kBreakpoints).is_guess);
   binary.sites.resize(2);
-  EXPECT_THAT(SitesOfRecursion(binary, thread, 1), SizeIs(2));
+  EXPECT_THAT(SitesOfRecursion(binary, {}, 1).sites, SizeIs(2));
 }
 
 TEST(DescribedMapBinary, HasASiteForEachPlaceAndNames) {

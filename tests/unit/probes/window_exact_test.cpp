@@ -7,19 +7,19 @@ namespace {
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-TEST(ExactWindows, HaveLittleOverrunToPayFor) {
+TEST(ExactWindows, CostWhatTheirFunctionsMayCost) {
   WindowOptions options;
   options.hit_price = 1us;
   options.exact_hit_price = 10us;
   WindowScheduler scheduler(options, 2);
-  scheduler.Add(Pid(1), 100 * 8 * 2 * 10us - 1us, kStart);
+  scheduler.Add(Pid(1), 100 * 6 * 4 * 10us - 1us, kStart);
   scheduler.SetSuspects({Pid(1)});
   EXPECT_THAT(scheduler.Open(kStart), IsEmpty());
-  scheduler.OnCpuTime(Pid(1), 100 * 8 * 2 * 10us + 1us);
+  scheduler.OnCpuTime(Pid(1), 100 * 6 * 4 * 10us + 1us);
   auto plans = scheduler.Open(kStart);
   ASSERT_THAT(plans, SizeIs(1));
-  EXPECT_EQ(plans.front().most_hits, 8u);
-  scheduler.OnClosed({.process = Pid(1), .attached = true, .hits = 8, .cost = 80us}, kStart);
+  EXPECT_EQ(plans.front().most_hits, 6u);
+  scheduler.OnClosed({.process = Pid(1), .attached = true, .hits = 6, .cost = 60us}, kStart);
 
   scheduler.OnCpuTime(Pid(1), 1h);
   EXPECT_THAT(scheduler.Open(kStart + 1ms), IsEmpty()) << "there is time between two";
@@ -79,24 +79,30 @@ TEST(ExactWindows, AreNotSentAfterAGoroutineForEver) {
   WindowScheduler scheduler(Exact(), 2);
   scheduler.Add(Pid(1), 1h, kStart);
   scheduler.SetSuspects({Pid(1)});
-  for (int window = 0; window < 4; ++window) {
+  for (int window = 0; window < 7; ++window) {
     ASSERT_THAT(scheduler.Open(kStart), SizeIs(1)) << window;
     scheduler.OnClosed({.process = Pid(1), .attached = true, .missed = true}, kStart);
   }
   EXPECT_THAT(scheduler.Open(kStart), IsEmpty());
 }
 
-TEST(ExactWindows, LearnWhatComesAfterTheirEnd) {
+TEST(ExactWindows, OfFewerFunctionsNeedLess) {
   WindowScheduler scheduler(Exact(), 2);
-  scheduler.Add(Pid(1), 1h, kStart);
-  scheduler.Add(Pid(2), 100 * 8 * 2 * 10us + 1us, kStart);
+  scheduler.Add(Pid(1), 100 * 6 * 2 * 10us + 1us, kStart);
   scheduler.SetSuspects({Pid(1)});
-  ASSERT_THAT(scheduler.Open(kStart), SizeIs(1));
-  scheduler.OnClosed({.process = Pid(1), .attached = true, .hits = 3 * 24, .cost = 720us}, kStart);
-  scheduler.SetSuspects({Pid(2)});
-  EXPECT_THAT(scheduler.Open(kStart), IsEmpty()) << "others have taken twice as many";
-  scheduler.OnCpuTime(Pid(2), 100 * 8 * 3 * 10us + 1us);
-  EXPECT_THAT(scheduler.Open(kStart), SizeIs(1));
+  EXPECT_THAT(scheduler.Open(kStart), IsEmpty()) << "four, where nothing is said";
+  scheduler.SetExactFunctions(Pid(1), 3);
+  EXPECT_THAT(scheduler.Open(kStart), IsEmpty());
+  scheduler.SetExactFunctions(Pid(1), 2);
+  auto plans = scheduler.Open(kStart);
+  ASSERT_THAT(plans, SizeIs(1));
+  EXPECT_EQ(plans.front().most_hits, 6u);
+  scheduler.OnClosed({.process = Pid(1), .attached = true, .hits = 12, .cost = 120us}, kStart);
+  scheduler.SetExactFunctions(Pid(1), 1);
+  scheduler.OnCpuTime(Pid(1), 100 * (120us + 12 * 10us) + 1us);
+  plans = scheduler.Open(kStart + 1s);
+  ASSERT_THAT(plans, SizeIs(1));
+  EXPECT_EQ(plans.front().most_hits, 12u) << "as many as it can pay";
 }
 
 TEST(ExactWindows, AreAllThereAreOnKernelsWhereOthersHaveNoBound) {

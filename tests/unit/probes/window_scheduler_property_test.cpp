@@ -17,6 +17,7 @@ struct Account {
   nanoseconds excess{};  // the greatest that one window cost beyond expectation
   double cpus = 0;       // that it uses
   BootTime asked_until{};
+  uint64_t exact_functions = 4;
 };
 
 /// The books of the node.
@@ -40,7 +41,8 @@ class NodeBooks {
 struct OpenWindow {
   WindowReason reason;
   nanoseconds expected;
-  uint64_t hits;  // planned
+  uint64_t hits;       // planned
+  uint64_t functions;  // of an exact one
 };
 
 class World {
@@ -98,7 +100,7 @@ class World {
 
   void Happen() {
     const ProcessId process = AnyProcess();
-    switch (Upto(10)) {
+    switch (Upto(11)) {
       case 0: return Add(process.tgid < 60 ? Pid(static_cast<uint32_t>(Upto(60))) : process);
       case 1:
         if (OneIn(8)) Remove(process);
@@ -107,6 +109,7 @@ class World {
       case 3: return Suspect();
       case 4: return Ask(process);
       case 5: return Burden(process);
+      case 6: return SetExactFunctions(process, 1 + Upto(4));
       default:
         if (!open_.empty()) Close(std::next(open_.begin(), static_cast<ptrdiff_t>(Upto(open_.size())))->first);
     }
@@ -136,6 +139,11 @@ class World {
     EXPECT_EQ(scheduler_.Ask(process, until), account != accounts_.end());
     if (account != accounts_.end()) account->second.asked_until = std::max(account->second.asked_until, until);
   }
+  void SetExactFunctions(const ProcessId& process, uint64_t functions) {
+    const auto account = accounts_.find(process);
+    if (account != accounts_.end()) account->second.exact_functions = functions;
+    scheduler_.SetExactFunctions(process, functions);
+  }
   void Burden(const ProcessId& process) {
     const auto account = accounts_.find(process);
     if (account == accounts_.end()) return;
@@ -149,12 +157,15 @@ class World {
     WindowOutcome outcome{.process = process, .attached = !OneIn(20)};
     const bool exact = IsExact(window.reason);
     const uint64_t end = exact ? window.hits : 200;
-    if (outcome.attached) outcome.hits = OneIn(4) ? Upto(end) : end + Upto(OneIn(30) ? 500 * end : end / 2);
+    if (outcome.attached) {
+      const uint64_t beyond = exact ? (window.functions - 1) * end : OneIn(30) ? 500 * end : end / 2;
+      outcome.hits = OneIn(4) ? Upto(end) : end + Upto(beyond + 1);
+    }
     outcome.cost = (exact ? options_.exact_hit_price : options_.hit_price) * outcome.hits;
     if (OneIn(10)) outcome.cost *= 10;
     outcome.missed = exact && outcome.hits == 0 && OneIn(2);
     scheduler_.OnClosed(outcome, now_);
-    if (outcome.hits >= end) Overran(outcome.hits - end, exact ? end : 0);
+    if (!exact && outcome.hits >= end) Overran(outcome.hits - end);
     CheckNode(window, outcome.cost);
     spent_ += outcome.cost;
     if (const auto account = accounts_.find(process); account != accounts_.end()) {
@@ -164,19 +175,13 @@ class World {
   bool IsExact(WindowReason reason) const {
     return reason == WindowReason::kSuspect && options_.exact_hit_price > nanoseconds(0);
   }
-  void Overran(uint64_t hits, uint64_t exact_end) {
-    if (exact_end > 0) {
-      exact_overruns_.push_back(std::min(static_cast<double>(hits) / static_cast<double>(exact_end), 3.0));
-      if (exact_overruns_.size() > 64) exact_overruns_.pop_front();
-      return;
-    }
+  void Overran(uint64_t hits) {
     overruns_.push_back(std::min(hits, 10 * options_.hits));
     if (overruns_.size() > 64) overruns_.pop_front();
   }
   nanoseconds Expected(const WindowPlan& plan) const {
     if (IsExact(plan.reason)) {
-      return std::chrono::duration_cast<nanoseconds>(options_.exact_hit_price * static_cast<double>(plan.most_hits) *
-                                                     (1 + std::ranges::max(exact_overruns_)));
+      return options_.exact_hit_price * plan.most_hits * accounts_.at(plan.process).exact_functions;
     }
     return options_.hit_price * (plan.most_hits + std::ranges::max(overruns_));
   }
@@ -202,10 +207,10 @@ class World {
 
   void Check(const WindowPlan& plan) {
     ++opened_.at(static_cast<size_t>(plan.reason));
-    ASSERT_TRUE(open_.try_emplace(plan.process, OpenWindow{plan.reason, Expected(plan), plan.most_hits}).second)
-        << "two of one process";
     ASSERT_TRUE(accounts_.contains(plan.process)) << "it has ended";
     const Account& account = accounts_.at(plan.process);
+    const OpenWindow window{plan.reason, Expected(plan), plan.most_hits, account.exact_functions};
+    ASSERT_TRUE(open_.try_emplace(plan.process, window).second) << "two of one process";
     EXPECT_LE(Ns(account.spent + account.other + Expected(plan)), 0.01 * Ns(account.cpu) + kRounding);
     if (plan.reason == WindowReason::kRound) {
       EXPECT_LE(Ns(account.spent_in_turns + Expected(plan)), 0.001 * Ns(account.cpu) + kRounding);
@@ -230,7 +235,6 @@ class World {
   std::map<ProcessId, OpenWindow> open_;
   std::set<ProcessId> suspects_;
   std::deque<uint64_t> overruns_{74};
-  std::deque<double> exact_overruns_{1};
   nanoseconds spent_{}, excess_{};
   NodeBooks for_suspects_ = BooksOf(0.0015), for_others_ = BooksOf(0.0035);
   NodeBooks all_{0.005 * cpus_, for_suspects_.depth() + for_others_.depth()};

@@ -1,0 +1,118 @@
+"""The traps of map windows in a program's code: they are there for milliseconds, and none stays."""
+
+import contextlib
+import signal
+import statistics
+import threading
+import time
+
+from tests.e2e.fixture import Daemon, RootCase, build_go, eventually, go_target
+from tests.e2e.program_text import ProgramText
+
+# The functions of the map that mapload uses lie together, in all versions of Go.
+FIRST, LAST = "runtime.mapaccess1", "runtime.mapdelete_faststr"
+
+
+class Watch:
+    """How long there were traps each time, seconds, while it is entered."""
+
+    def __init__(self, text):
+        self.text = text
+        self.times = []
+        self.stopping = False
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        since = None
+        while not self.stopping:
+            there = self.text.has_traps()
+            now = time.monotonic()
+            if there and since is None:
+                since = now
+            elif not there and since is not None:
+                self.times.append(now - since)
+                since = None
+            time.sleep(0.001)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping = True
+        self.thread.join()
+
+
+class Traps(RootCase):
+    def setUp(self):
+        self.daemon = Daemon().start()
+        self.addCleanup(self.daemon.clean)
+        self.addCleanup(lambda: self.daemon.process.poll() is None and self.daemon.kill())
+        self.begin_program()
+        self.asking = True
+
+    def begin_program(self):
+        self.program = go_target("mapload", "--pause", 0)
+        self.addCleanup(self.program.stop)
+        self.program.event("ready")
+        self.text = ProgramText(self.program.pid, build_go("mapload"), FIRST, LAST)
+
+    def ask(self):
+        """Windows as often as the program can pay them."""
+        def run():
+            while self.asking:
+                with contextlib.suppress(Exception):  # profd may have gone
+                    self.daemon.profctl("maps", "--pid", self.program.pid, check=False)
+                time.sleep(0.05)
+        thread = threading.Thread(target=run)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(setattr, self, "asking", False)
+
+    def wait_for_a_trap(self):
+        self.assertTrue(eventually(self.text.has_traps, 40, every=0.0005), "no window opened")
+
+    def test_a_window_is_short_and_leaves_none(self):
+        self.ask()
+        with Watch(self.text) as watch:
+            self.assertTrue(eventually(lambda: len(watch.times) >= 12, 60), watch.times)
+        times = sorted(1e3 * one for one in watch.times)
+        print(f"    traps were there for {statistics.median(times):.1f} ms (median of {len(times)} windows), "
+              f"{times[-1]:.1f} at most")
+        # From the first trap to the last: putting them in and the window itself are in it.
+        self.assertLess(statistics.median(times), 60)
+        self.daemon.profctl("probes", "off")
+        self.assertFalse(self.text.has_traps(), "the switch returns when they are gone")
+        time.sleep(1)
+        self.assertFalse(self.text.has_traps())
+        self.assertIsNone(self.program.process.poll())
+
+    def test_none_is_left_by_a_profd_that_stops(self):
+        self.ask()
+        self.wait_for_a_trap()
+        self.assertEqual(self.daemon.terminate(), 0)
+        self.assertFalse(self.text.has_traps())
+        self.assertIsNone(self.program.process.poll())
+
+    def test_none_is_left_by_a_profd_that_is_killed(self):
+        self.ask()
+        for _ in range(3):
+            self.wait_for_a_trap()
+            self.daemon.process.send_signal(signal.SIGKILL)
+            self.daemon.process.wait()
+            self.assertTrue(eventually(lambda: not self.text.has_traps(), 5, every=0.01))
+            time.sleep(0.2)
+            self.assertFalse(self.text.has_traps())
+            self.daemon.start()
+        self.assertGreater(self.program.event("progress")["cpu_ns"], 0)
+
+    def test_a_program_that_ends_in_a_window_is_no_error(self):
+        self.ask()
+        for _ in range(3):
+            self.wait_for_a_trap()
+            self.program.process.kill()
+            self.program.process.wait()
+            self.begin_program()
+        status = self.daemon.json("status")["map_windows"]
+        self.assertGreaterEqual(sum(status["windows"].values()), 3)
+        self.assertNotRegex(self.daemon.log(), r"\[(error|warning)\].*maps of pid")
