@@ -1,0 +1,248 @@
+// What the threads of MapWindows do.
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "probes/map_windows.h"
+#include "probes/price.h"
+
+namespace profd {
+namespace {
+
+constexpr std::chrono::milliseconds kLongestWait{1000};
+// Who has just become a suspect earns its first window with each millisecond that it runs: its CPU time is read that
+// often, for so long.
+constexpr std::chrono::milliseconds kFreshWait{2};
+constexpr std::chrono::seconds kFresh{1};  // also: what is known of a thread, for so long
+
+// A runaway takes all the CPU there is, and with each millisecond that its window comes later its stack has grown. For
+// the calling thread, which does little at a time. Where that is not allowed, it waits as others do.
+void RunSoonWhenWoken() {
+  constexpr int kNice = -15;
+  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
+}
+
+}  // namespace
+
+bool MapWindows::IsExact(WindowReason reason) const {
+  return reason == WindowReason::kSuspect && parts_.prober->breakpoint_cost().has_value();
+}
+
+absl::Status MapWindows::Open(uint32_t slot, const OpenWindow& window) const {
+  const MapBinary& binary = *window.binary;
+  if (!IsUnchanged(binary)) {
+    return Error(absl::StatusCode::kFailedPrecondition, "{}: its code has changed", binary.path);
+  }
+  MapWindowSpec spec{.process = window.plan.process,
+                     .number = window.number,
+                     .fd = binary.fd.get(),
+                     .most_hits = static_cast<uint32_t>(window.plan.most_hits),
+                     .swiss = binary.swiss,
+                     .key_text = parts_.key_text,
+                     .g_goid = binary.g_goid,
+                     .g_stack_hi = binary.g_stack_hi};
+  if (!window.thread && IsExact(window.plan.reason)) {
+    return Error(absl::StatusCode::kNotFound, "{}: which thread recurses is not known", binary.path);
+  }
+  if (window.thread) {
+    spec.thread = window.thread->tid;
+    spec.load_bias = window.thread->load_bias;
+    spec.sites = window.sites.sites;
+  } else {
+    std::ranges::copy_if(binary.sites, std::back_inserter(spec.sites), [&window](const MapProbeSite& site) {
+      return window.functions.none() || window.functions[site.function];
+    });
+  }
+  return parts_.prober->Open(slot, spec);
+}
+
+void MapWindows::RunSlot(uint32_t slot, std::stop_token stop) {
+  RunSoonWhenWoken();
+  std::unique_lock lock(mutex_);
+  auto& window = windows_[slot];
+  while (true) {
+    if (!changed_.wait(lock, stop, [&] { return window && !window->closed; })) return;
+    OpenWindow opening = *window;
+    lock.unlock();
+    if (opening.plan.reason != WindowReason::kSuspect) opening.functions = parts_.functions_of(opening.plan.process);
+    opening.status = Open(slot, opening);
+    opening.armed = parts_.clock->Boot();
+    if (opening.status.ok() && !opening.thread) parts_.prober->SetArmed(slot, true);
+    lock.lock();
+    window->functions = opening.functions;
+    window->status = opening.status;
+    window->armed = opening.armed;
+    if (opening.status.ok()) {
+      changed_.wait_for(lock, window->plan.longest, [&] { return window->full || window->moved || window->closing; });
+      window->ended = parts_.clock->Boot();
+      lock.unlock();
+      const MapWindowCount count = parts_.prober->Close(slot);
+      lock.lock();
+      window->count = count;
+    }
+    window->closed = true;
+    changed_.notify_all();
+    Wake();
+    // The other thread takes it away, and may have put another one there by then.
+    if (!changed_.wait(lock, stop, [&] { return !window || window->number != opening.number; })) return;
+  }
+}
+
+void MapWindows::Run(std::stop_token stop) {
+  RunSoonWhenWoken();
+  while (!stop.stop_requested()) {
+    Wait();
+    ReadHits();
+    FinishClosed();
+    OpenNew();
+  }
+  FinishClosed();
+}
+
+void MapWindows::Wait() {
+  auto longest = kLongestWait;
+  {
+    std::lock_guard lock(mutex_);
+    const BootTime now = parts_.clock->Boot();
+    if (AnyFresh(now)) longest = kFreshWait;
+    if (const auto due = enabled_ ? scheduler_.NextDue(now) : std::nullopt) {
+      longest =
+          std::clamp(std::chrono::ceil<std::chrono::milliseconds>(*due - now), std::chrono::milliseconds(1), longest);
+    }
+  }
+  epoll_event events[2];
+  epoll_wait(epoll_.get(), events, 2, static_cast<int>(longest.count()));
+  uint64_t count;
+  (void)!read(wakeup_.get(), &count, sizeof(count));
+}
+
+void MapWindows::ReadHits() {
+  std::vector<MapHit> hits;
+  parts_.prober->Read(hits);
+  std::lock_guard lock(mutex_);
+  for (MapHit& hit : hits) {
+    const auto of =
+        std::ranges::find_if(windows_, [&hit](const auto& window) { return window && window->number == hit.window; });
+    if (of == windows_.end()) continue;
+    if (hit.last) {
+      (*of)->full = true;
+      (*of)->filled = hit.time;
+      changed_.notify_all();
+    }
+    (*of)->hits.push_back(std::move(hit));
+  }
+}
+
+void MapWindows::FinishClosed() {
+  bool any = false;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& window : windows_) {
+      if (window && window->closed) any = window->complete = true;
+    }
+  }
+  if (!any) return;
+  ReadHits();  // all hits of these are in the ring by now
+  std::vector<OpenWindow> complete;
+  {
+    std::lock_guard lock(mutex_);
+    for (auto& window : windows_) {
+      if (!window || !window->complete) continue;
+      complete.push_back(*std::move(window));
+      window.reset();
+    }
+    changed_.notify_all();
+  }
+  for (OpenWindow& window : complete) Finish(std::move(window));
+}
+
+// Threads come and go. That a debugger, or the program itself, has all breakpoints is told once.
+void MapWindows::TellFailure(const OpenWindow& window) {
+  if (absl::IsNotFound(window.status)) return;
+  if (absl::IsResourceExhausted(window.status)) {
+    std::lock_guard lock(mutex_);
+    const auto known = known_.find(window.plan.process);
+    if (known == known_.end() || std::exchange(known->second.told_why_not, true)) return;
+  }
+  parts_.on_error(Annotate(window.status, fmt::format("the maps of pid {}", window.plan.process.tgid)));
+}
+
+MapUse MapWindows::UseOf(const OpenWindow& window, std::chrono::nanoseconds trap) {
+  const MapWindowCount& count = window.count;
+  const uint64_t hits = window.filled ? window.plan.most_hits : count.armed_hits;
+  const auto told = static_cast<int64_t>(std::clamp<uint64_t>(count.armed_hits, 1, window.plan.most_hits));
+  std::set<uint32_t> threads;
+  for (const MapHit& hit : window.hits) threads.insert(hit.tid);
+  return {.hits = hits,
+          .length = window.filled.value_or(window.ended) - window.armed,
+          .price = (trap + count.program_of_told / told) * static_cast<int64_t>(hits),
+          .threads = std::max<size_t>(1, threads.size())};
+}
+
+void MapWindows::Finish(OpenWindow window) {
+  const MapWindowCount& count = window.count;
+  const auto trap = window.thread ? *parts_.prober->breakpoint_cost() : parts_.prober->trap_cost();
+  const uint64_t all = count.hits + count.other_hits;
+  const bool elsewhere = window.moved && !window.full;
+  const bool missed = elsewhere || (window.sites.is_guess && all == 0);
+  const auto cost =
+      window.thread ? PriceOfBreakpoints(all, trap, count.program) : PriceOfHits(all, trap, count.program);
+  {
+    std::lock_guard lock(mutex_);
+    scheduler_.OnClosed(
+        {.process = window.plan.process, .attached = window.status.ok(), .hits = all, .cost = cost, .missed = missed},
+        parts_.clock->Boot());
+    if (const auto known = known_.find(window.plan.process); window.thread && !elsewhere && known != known_.end()) {
+      ++known->second.turn;
+      NextSites(window.plan.process);
+    }
+  }
+  if (!window.status.ok()) {
+    // It may have ended before it was added: nobody would say so again.
+    if (!parts_.cpu_time(window.plan.process)) OnEnd(window.plan.process);
+    TellFailure(window);
+    return;
+  }
+  if (parts_.key_text) SpellKeys(*window.binary, window.hits);
+  parts_.on_window({.process = window.plan.process,
+                    .binary = std::move(window.binary),
+                    .reason = window.plan.reason,
+                    .one_thread = window.thread.has_value(),
+                    .end = window.filled.value_or(window.ended),
+                    .functions = window.functions,
+                    .use = UseOf(window, trap),
+                    .hits = std::move(window.hits)});
+}
+
+bool MapWindows::AnyFresh(BootTime now) const {
+  return std::ranges::any_of(suspect_since_, [now](const auto& one) { return now - one.second < kFresh; });
+}
+
+void MapWindows::OpenNew() {
+  const BootTime now = parts_.clock->Boot();
+  std::set<ProcessId> fresh;
+  {
+    std::lock_guard lock(mutex_);
+    if (!enabled_) return;
+    for (const auto& [process, since] : suspect_since_) {
+      if (now - since < kFresh) fresh.insert(process);
+    }
+  }
+  Refresh(fresh);
+  std::lock_guard lock(mutex_);
+  if (!enabled_) return;
+  for (const WindowPlan& plan : scheduler_.Open(parts_.clock->Boot())) {
+    const auto free = std::ranges::find_if(windows_, [](const auto& window) { return !window; });
+    Known& known = known_.at(plan.process);
+    *free = OpenWindow{.plan = plan, .binary = known.binary, .number = next_number_++};
+    if (!IsExact(plan.reason) || !known.recursion || now - known.recursion->seen > kFresh) continue;
+    (*free)->thread = known.recursion;
+    (*free)->sites = NextSites(plan.process);
+    if ((*free)->sites.is_guess) (*free)->plan.longest = parts_.options.length;
+  }
+  changed_.notify_all();
+}
+
+}  // namespace profd
