@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "base/utf8.h"
@@ -23,6 +24,7 @@ WindowOptions OptionsOf(const Config& config, const MapProbes& probes) {
   options.suspects_only = !probes.of_one_process();
   if (const auto cost = probes.breakpoint_cost()) {
     options.exact_hit_price = PriceOfBreakpoints(1, *cost, kProgramPrice);
+    options.exact_functions = MapProber::kBreakpoints;
   }
   options.process_share = config.map_probe_budget / 100;
   options.standing_share = std::min(options.standing_share, options.process_share);
@@ -182,6 +184,12 @@ void MapProbing::AddStatus(DaemonStatus& status) const {
                         .mechanism = probes_->mechanism(),
                         .trap_cost = probes_->trap_cost(),
                         .breakpoint_cost = probes_->breakpoint_cost()};
+  for (const auto& binary : windows_->Binaries()) {
+    const MapPlacements of = PlacementsOf(*binary);
+    status.map_windows.placements.push_back(
+        {.path = binary->path, .at_entry = of.at_entry, .behind_entry = of.behind_entry, .refused = of.refused});
+  }
+  std::ranges::sort(status.map_windows.placements, {}, &MapPlacementStatus::path);
   status.losses.push_back({"map_hits_lost", "hits of map probes, lost for lack of room", probes_->lost_hits()});
 }
 

@@ -163,6 +163,13 @@ void AddLosses(const DaemonStatus& status, v1::GetStatusResponse& message) {
     if (status.map_windows.breakpoint_cost) {
       ToProto(*status.map_windows.breakpoint_cost, *out.mutable_breakpoint_cost());
     }
+    for (const MapPlacementStatus& placement : status.map_windows.placements) {
+      v1::MapPlacement& one = *out.add_placements();
+      one.set_path(ToUtf8(placement.path));
+      one.set_at_entry(placement.at_entry);
+      one.set_behind_entry(placement.behind_entry);
+      one.set_refused(placement.refused);
+    }
   }
   for (const ProbeStatus& probe : status.probes) {
     v1::ProbedBinary& out = *message.add_probes();

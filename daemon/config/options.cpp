@@ -57,6 +57,10 @@ Parsed UserMapFunctionText(std::string_view text) {
   return IsPlain(text) && ParseUserMapFunction(text).ok() ? Parsed(text) : std::nullopt;
 }
 
+std::string WhyNoUserMapFunction(std::string_view text) {
+  return std::string(ParseUserMapFunction(text).status().message());
+}
+
 Parsed Selector(std::string_view text) {
   for (const std::string_view prefix : {"command=", "container=", "namespace="}) {
     if (text.starts_with(prefix) && text.size() > prefix.size() && IsPlain(text)) return std::string(text);
@@ -96,7 +100,7 @@ const std::array<Option, 20> kOptions{{
     {"map_key_text", "", "show map keys as text, not only as hashes", kOnOff, Option::Switch{&Config::map_key_text}},
     {"map_function", "DESCRIPTION", "map functions of programs that are not Go; may be given several times",
      "binary=GLOB,symbol=GLOB,operation=read,map=rdi,key=rsi,key_kind=text or the like (see README.md)",
-     Option::List{&Config::map_function, UserMapFunctionText}},
+     Option::List{&Config::map_function, UserMapFunctionText, WhyNoUserMapFunction}},
     {"recursion_growing_doublings", "N", "doublings of a stack that make its recursion 'growing'",
      "a whole number from 2 to 20", Option::Number{&Config::recursion_growing_doublings, 2, 20}},
     {"recursion_growing_rises", "N", "or looks in a row at which it was deeper each time",
@@ -118,7 +122,10 @@ const std::array<Option, 20> kOptions{{
 }};
 
 absl::Status NotAllowed(const Option& option, std::string_view text) {
-  return Error(absl::StatusCode::kInvalidArgument, "'{}' is not {}", text, option.expected);
+  const auto* list = std::get_if<Option::List>(&option.kind);
+  const std::string why = list && list->why_not ? list->why_not(text) : "";
+  return Error(absl::StatusCode::kInvalidArgument, "'{}' is not {}{}{}", text, option.expected, why.empty() ? "" : ": ",
+               why);
 }
 
 std::optional<bool> ParseSwitch(std::string_view text) {

@@ -37,6 +37,7 @@ struct Option {
   struct List {
     std::vector<std::string> Config::*member;
     ParseText parse;
+    std::string (*why_not)(std::string_view text) = nullptr;  ///< where there are many reasons
   };
 
   std::string_view key;    ///< in YAML; with `-` for `_` and `--` in front it is the flag

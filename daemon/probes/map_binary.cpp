@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <span>
 
 #include "base/utf8.h"
 #include "probes/call_sites.h"
@@ -60,6 +59,15 @@ absl::StatusOr<MapBinary> MapBinaryOf(const std::vector<DescribedMapFunctions>& 
   return binary;
 }
 
+MapPlacements PlacementsOf(const MapBinary& binary) {
+  MapPlacements placements{.refused = binary.functions.size() - binary.sites.size() + binary.refused.size()};
+  for (const MapProbeSite& site : binary.sites) {
+    const bool at_entry = site.offset == binary.functions.at(site.function).code.offset;
+    ++(at_entry ? placements.at_entry : placements.behind_entry);
+  }
+  return placements;
+}
+
 bool IsUnchanged(const MapBinary& binary) {
   return std::ranges::all_of(binary.functions, [&binary](const MapFunction& function) {
     return CheckCode(binary.fd.get(), function.code).ok();
@@ -72,7 +80,9 @@ std::vector<size_t> SitesCalled(const MapBinary& binary, const std::vector<uint6
   return CalledNear(binary.fd.get(), cycle, functions);
 }
 
-RecursionSites SitesOfRecursion(const MapBinary& binary, const std::vector<size_t>& called, uint64_t turn) {
+RecursionSites SitesOfRecursion(const MapBinary& binary, const std::vector<size_t>& called,
+                                const std::set<size_t>& tried, uint64_t turn) {
+  constexpr size_t kMostGuesses = 4;
   std::vector<size_t> order = called;
   const auto add = [&](auto wanted) {
     for (size_t i = 0; i < binary.sites.size(); ++i) {
@@ -84,17 +94,17 @@ RecursionSites SitesOfRecursion(const MapBinary& binary, const std::vector<size_
     return function.operation == MapFunction::Operation::kRead && function.key == MapFunction::Key::kPointer;
   };
   if (order.empty()) add(reads_by_any_key);
-  const size_t guesses = std::min(order.size(), MapProber::kBreakpoints);
-  if (turn < guesses) return {.sites = {binary.sites[order[turn]]}, .is_guess = true};
+  for (size_t i = 0; i < std::min(order.size(), kMostGuesses); ++i) {
+    if (!tried.contains(order[i])) return {.sites = {binary.sites[order[i]]}, .guess = order[i]};
+  }
   add(reads_by_any_key);
-  const size_t sure = std::min(order.size(), MapProber::kBreakpoints);
+  // One place at least is for the rest.
+  const size_t sure = std::min(order.size(), MapProber::kBreakpoints - 1);
   add([](const MapFunction&) { return true; });
   const size_t others = order.size() - sure, taken = std::min(MapProber::kBreakpoints - sure, others);
   RecursionSites all;
   for (size_t i = 0; i < sure; ++i) all.sites.push_back(binary.sites[order[i]]);
-  for (size_t i = 0; i < taken; ++i) {
-    all.sites.push_back(binary.sites[order[sure + ((turn - guesses) * taken + i) % others]]);
-  }
+  for (size_t i = 0; i < taken; ++i) all.sites.push_back(binary.sites[order[sure + (turn * taken + i) % others]]);
   return all;
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,7 +34,8 @@ struct RecursingThread {
   BootTime seen{};              ///< there
   uint64_t load_bias = 0;       ///< where the process has its program's text: address minus file offset
   std::vector<uint64_t> cycle;  ///< return addresses, as file offsets
-  std::vector<size_t> called;   ///< of the binary's sites those that this code calls, the nearest call first
+  /// Of the binary's sites those that this code calls, the nearest call first; nothing: nobody has looked.
+  std::optional<std::vector<size_t>> called;
 };
 
 /// The functions of one kind that the configuration describes, in one binary.
@@ -49,6 +52,12 @@ absl::StatusOr<MapBinary> MapBinaryOf(const std::vector<DescribedMapFunctions>& 
 /// Where the binary's map functions are probed. FailedPrecondition: nowhere, and why.
 absl::StatusOr<MapBinary> MapBinaryOf(const GoFacts& facts, const std::string& path, UniqueFd fd);
 
+/// How many of its functions are probed where they begin, how many behind that, and how many are not.
+struct MapPlacements {
+  size_t at_entry = 0, behind_entry = 0, refused = 0;
+};
+MapPlacements PlacementsOf(const MapBinary& binary);
+
 /// Its code is what was decoded, as far as it is probed.
 bool IsUnchanged(const MapBinary& binary);
 
@@ -61,11 +70,12 @@ std::vector<size_t> SitesCalled(const MapBinary& binary, const std::vector<uint6
 /// Where a window of breakpoints looks for a recursion's map.
 struct RecursionSites {
   std::vector<MapProbeSite> sites;
-  bool is_guess = false;  ///< one site, where the next turn's would be another
+  std::optional<size_t> guess;  ///< it is one site, this one of the binary's
 };
-/// In the first turns one of the binary's sites at a time, since each may cost all its hits: those that the recursion's
-/// own code calls, or, if it calls none, the reads by any key, which libraries make for others. Then four at a time:
-/// these, and the rest by turns.
-RecursionSites SitesOfRecursion(const MapBinary& binary, const std::vector<size_t>& called, uint64_t turn);
+/// At first one of the binary's sites that was not `tried` yet, since each may cost all its hits: of those that the
+/// recursion's own code calls, or, if it calls none, of the reads by any key, which libraries make for others. Then
+/// four at a time: the likeliest, and the rest by turns.
+RecursionSites SitesOfRecursion(const MapBinary& binary, const std::vector<size_t>& called,
+                                const std::set<size_t>& tried, uint64_t turn);
 
 }  // namespace profd

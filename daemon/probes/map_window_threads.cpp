@@ -96,6 +96,7 @@ void MapWindows::Run(std::stop_token stop) {
     Wait();
     ReadHits();
     FinishClosed();
+    LookForCalls();
     OpenNew();
   }
   FinishClosed();
@@ -181,23 +182,36 @@ MapUse MapWindows::UseOf(const OpenWindow& window, std::chrono::nanoseconds trap
           .threads = std::max<size_t>(1, threads.size())};
 }
 
+// To what the next window of that recursion is to look at. With the lock held.
+void MapWindows::Proceed(const OpenWindow& window, uint64_t hits) {
+  const auto found = known_.find(window.plan.process);
+  if (found == known_.end() || !found->second.recursion) return;
+  Known& known = found->second;
+  if (!window.sites.guess) {
+    ++known.turn;
+  } else {
+    // What is hit, but too seldom for that time, gets another window, which is longer.
+    known.seldom = hits > 0 && !window.full && !known.seldom;
+    if (!known.seldom) known.tried.insert(*window.sites.guess);
+  }
+  TellFunctions(window.plan.process, known);
+}
+
 void MapWindows::Finish(OpenWindow window) {
   const MapWindowCount& count = window.count;
   const auto trap = window.thread ? *parts_.prober->breakpoint_cost() : parts_.prober->trap_cost();
   const uint64_t all = count.hits + count.other_hits;
-  const bool elsewhere = window.moved && !window.full;
-  const bool missed = elsewhere || (window.sites.is_guess && all == 0);
   const auto cost =
       window.thread ? PriceOfBreakpoints(all, trap, count.program) : PriceOfHits(all, trap, count.program);
   {
     std::lock_guard lock(mutex_);
+    // In another thread, or at a function that it does not call.
+    const bool looked = window.status.ok() && !window.closing;
+    const bool missed = looked && ((window.moved && !window.full) || (window.sites.guess && all == 0));
     scheduler_.OnClosed(
         {.process = window.plan.process, .attached = window.status.ok(), .hits = all, .cost = cost, .missed = missed},
         parts_.clock->Boot());
-    if (const auto known = known_.find(window.plan.process); window.thread && !elsewhere && known != known_.end()) {
-      ++known->second.turn;
-      NextSites(window.plan.process);
-    }
+    if (looked && window.thread && (window.full || !window.moved)) Proceed(window, all);
   }
   if (!window.status.ok()) {
     // It may have ended before it was added: nobody would say so again.
@@ -220,6 +234,33 @@ bool MapWindows::AnyFresh(BootTime now) const {
   return std::ranges::any_of(suspect_since_, [now](const auto& one) { return now - one.second < kFresh; });
 }
 
+// Reads programs' files, which may take as long as anything: not on the thread that tells of recursion.
+void MapWindows::LookForCalls() {
+  constexpr std::chrono::milliseconds kPause{100};  // cycles that are estimates are never quite the same
+  std::unique_lock lock(mutex_);
+  const BootTime now = parts_.clock->Boot();
+  std::vector<ProcessId> wanted;
+  for (const auto& [process, since] : suspect_since_) {
+    const auto known = known_.find(process);
+    if (known == known_.end() || !known->second.recursion || known->second.recursion->called) continue;
+    if (now - known->second.looked >= kPause) wanted.push_back(process);
+  }
+  for (const ProcessId& process : wanted) {
+    auto known = known_.find(process);
+    if (known == known_.end() || !known->second.recursion) continue;
+    known->second.looked = now;
+    const auto binary = known->second.binary;
+    const std::vector<uint64_t> cycle = known->second.recursion->cycle;
+    lock.unlock();
+    std::vector<size_t> called = SitesCalled(*binary, cycle);
+    lock.lock();
+    known = known_.find(process);
+    if (known == known_.end() || known->second.binary != binary || !known->second.recursion) continue;
+    known->second.recursion->called = std::move(called);
+    TellFunctions(process, known->second);
+  }
+}
+
 void MapWindows::OpenNew() {
   const BootTime now = parts_.clock->Boot();
   std::set<ProcessId> fresh;
@@ -239,8 +280,8 @@ void MapWindows::OpenNew() {
     *free = OpenWindow{.plan = plan, .binary = known.binary, .number = next_number_++};
     if (!IsExact(plan.reason) || !known.recursion || now - known.recursion->seen > kFresh) continue;
     (*free)->thread = known.recursion;
-    (*free)->sites = NextSites(plan.process);
-    if ((*free)->sites.is_guess) (*free)->plan.longest = parts_.options.length;
+    (*free)->sites = NextSites(known);
+    if ((*free)->sites.guess && !known.seldom) (*free)->plan.longest = parts_.options.length;
   }
   changed_.notify_all();
 }

@@ -99,6 +99,12 @@ void MapWindows::SetSuspects(const std::set<ProcessId>& suspects) {
     if (!known_.contains(process)) continue;
     const auto before = suspect_since_.find(process);
     since[process] = before == suspect_since_.end() ? now : before->second;
+    if (before != suspect_since_.end()) continue;
+    Known& known = known_.at(process);
+    known.tried.clear();
+    known.seldom = false;
+    known.turn = 0;
+    TellFunctions(process, known);
   }
   suspect_since_ = std::move(since);
   scheduler_.SetSuspects(suspects);
@@ -106,31 +112,23 @@ void MapWindows::SetSuspects(const std::set<ProcessId>& suspects) {
 }
 
 void MapWindows::OnRecursion(const ProcessId& process, RecursingThread thread) {
-  std::unique_lock lock(mutex_);
-  auto known = known_.find(process);
+  std::lock_guard lock(mutex_);
+  const auto known = known_.find(process);
   // Breakpoints are set where the program's own file is mapped: of what is in a library nothing is known there.
   if (known == known_.end() || !known->second.binary->names.empty()) return;
-  if (const auto& before = known->second.recursion; before && before->cycle == thread.cycle) {
-    thread.called = before->called;
-  } else {
-    const auto binary = known->second.binary;
-    lock.unlock();
-    thread.called = SitesCalled(*binary, thread.cycle);
-    lock.lock();
-    known = known_.find(process);
-    if (known == known_.end()) return;
-    known->second.turn = 0;
-  }
+  const auto& before = known->second.recursion;
+  if (before && std::ranges::is_permutation(before->cycle, thread.cycle)) thread.called = before->called;
   known->second.recursion = std::move(thread);
-  NextSites(process);
+  if (!known->second.recursion->called && suspect_since_.contains(process)) Wake();
 }
 
-// The sites of its recursion's next window, whose number the scheduler has to know.
-RecursionSites MapWindows::NextSites(const ProcessId& process) {
-  const Known& known = known_.at(process);
-  RecursionSites next = SitesOfRecursion(*known.binary, known.recursion->called, known.turn);
-  scheduler_.SetExactFunctions(process, next.sites.size());
-  return next;
+RecursionSites MapWindows::NextSites(const Known& known) {
+  return SitesOfRecursion(*known.binary, known.recursion->called.value_or(std::vector<size_t>{}), known.tried,
+                          known.turn);
+}
+
+void MapWindows::TellFunctions(const ProcessId& process, const Known& known) {
+  if (known.recursion) scheduler_.SetExactFunctions(process, NextSites(known).sites.size());
 }
 
 void MapWindows::OnThread(const ProcessId& process, uint64_t goroutine, uint32_t tid) {
@@ -183,6 +181,13 @@ std::chrono::nanoseconds MapWindows::CostOf(const ProcessId& process) const {
   const auto processes = scheduler_.List();
   const auto found = std::ranges::find(processes, process, &ProcessWindows::process);
   return found == processes.end() ? std::chrono::nanoseconds(0) : found->tally.cost;
+}
+
+std::set<std::shared_ptr<const MapBinary>> MapWindows::Binaries() const {
+  std::lock_guard lock(mutex_);
+  std::set<std::shared_ptr<const MapBinary>> binaries;
+  for (const auto& [process, known] : known_) binaries.insert(known.binary);
+  return binaries;
 }
 
 NodeWindows MapWindows::Totals() const {

@@ -74,6 +74,8 @@ class MapWindows {
   /// What else profd has cost it, over its life: that much less is left for windows.
   void OnOtherCost(const ProcessId& process, std::chrono::nanoseconds total);
   NodeWindows Totals() const;
+  /// Of the processes that it knows, each once.
+  std::set<std::shared_ptr<const MapBinary>> Binaries() const;
   /// What its windows have cost it.
   std::chrono::nanoseconds CostOf(const ProcessId& process) const;
 
@@ -100,6 +102,8 @@ class MapWindows {
   absl::Status Open(uint32_t slot, const OpenWindow& window) const;
   void ReadHits();
   void FinishClosed();
+  void LookForCalls();
+  void Proceed(const OpenWindow& window, uint64_t hits);
   void OpenNew();
   static MapUse UseOf(const OpenWindow& window, std::chrono::nanoseconds trap);
   void Finish(OpenWindow window);
@@ -107,7 +111,10 @@ class MapWindows {
   void Wait();
   void Wake();
   /// With the lock held.
-  RecursionSites NextSites(const ProcessId& process);
+  /// What its next window by breakpoints would look at, and telling the scheduler how many functions these are.
+  struct Known;
+  static RecursionSites NextSites(const Known& known);
+  void TellFunctions(const ProcessId& process, const Known& known);
   bool AnyOpen() const;
   bool AnyFresh(BootTime now) const;
 
@@ -121,7 +128,11 @@ class MapWindows {
     std::chrono::nanoseconds cpu{};  // over its life, as far as was told
     double map_share = 0;
     std::optional<RecursingThread> recursion;
-    uint64_t turn = 0;  // of its recursion's next window
+    // Since it was suspected last: what was looked at alone, whether that was hit, but seldom, and turns after these.
+    std::set<size_t> tried;
+    bool seldom = false;
+    uint64_t turn = 0;
+    BootTime looked{};  // for what its recursion calls
     bool told_why_not = false;
   };
   std::map<ProcessId, Known> known_;

@@ -9,7 +9,7 @@ using std::chrono::nanoseconds;
 
 // Hits that still came after a window's end, at most, on the machine where windows were first measured.
 constexpr uint64_t kFirstOverrun = 74;
-// A goroutine may change threads faster than it can be followed.
+// Windows in a row that need not wait. A goroutine may change threads faster than it can be followed.
 constexpr unsigned kMostMissed = 6;
 
 // A longer overrun is an accident, and is paid as debt. If it were expected, no window would open to show otherwise.
@@ -113,7 +113,7 @@ void WindowScheduler::SetSuspects(std::set<ProcessId> suspects) {
 }
 
 void WindowScheduler::SetExactFunctions(const ProcessId& process, size_t functions) {
-  if (Entry* const entry = Find(process)) entry->exact_functions = functions;
+  if (Entry* const entry = Find(process)) entry->exact_functions = std::max<size_t>(functions, 1);
 }
 
 bool WindowScheduler::Ask(const ProcessId& process, BootTime until) {
@@ -289,7 +289,7 @@ void WindowScheduler::OnClosed(const WindowOutcome& outcome, BootTime now) {
   Entry* const entry = Find(outcome.process);
   if (entry == nullptr) return;
   entry->life.Spend(outcome.cost);
-  entry->missed = outcome.missed ? entry->missed + 1 : 0;
+  if (IsExact(reason)) entry->missed = outcome.missed ? entry->missed + 1 : 0;
   const bool again = outcome.missed && entry->missed <= kMostMissed;
   if (again) entry->at_once = true;
   if (reason == WindowReason::kRound) entry->standing.Spend(outcome.cost);

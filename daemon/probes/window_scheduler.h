@@ -144,7 +144,7 @@ class WindowScheduler {
       unsigned misses = 0;             // windows in a row that found nothing, or failed
     };
     Past whole, exact;     // a suspect's exact windows say nothing about the process as a whole
-    bool at_once = false;  // has become a suspect, and had no window since
+    bool at_once = false;  // a suspect that had no window yet, or only one that missed
     size_t exact_functions = 0;
     unsigned missed = 0;             // exact windows in a row that looked in the wrong place
     std::optional<BootTime> queued;  // where in queue_

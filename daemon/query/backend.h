@@ -59,6 +59,13 @@ struct ProbeStatus {
   std::chrono::nanoseconds cost{};
 };
 
+/// Where the map functions of a binary are probed: each at its first instruction that the kernel emulates, where its
+/// arguments are as they came.
+struct MapPlacementStatus {
+  std::string path;
+  uint64_t at_entry = 0, behind_entry = 0, refused = 0;  ///< functions; refused: there is no such instruction
+};
+
 /// Windows of map probes since the start.
 struct MapWindowStatus {
   std::map<std::string, uint64_t> windows;  ///< by reason: "suspect", "asked", "round"
@@ -70,6 +77,7 @@ struct MapWindowStatus {
   std::string mechanism;                                    ///< "uprobe_multi, breakpoints"; empty: there are none
   std::chrono::nanoseconds trap_cost{};                     ///< of a probe's hit, measured at the start
   std::optional<std::chrono::nanoseconds> breakpoint_cost;  ///< the same; nothing: there are none
+  std::vector<MapPlacementStatus> placements;
 };
 
 struct DaemonStatus {

@@ -1,42 +1,47 @@
 """The code of a running static Go program beside that of its file."""
 
 import pathlib
+import re
 import subprocess
 
 
-def symbol_offset(binary, name):
-    """The file offset of a function of a static Go program."""
-    symbols = subprocess.run(["nm", binary], capture_output=True, text=True, check=True).stdout
-    address = next(int(line.split()[0], 16) for line in symbols.splitlines() if line.endswith(f" {name}"))
+def _loaded(binary):
+    """[(address, size, file offset)] of what is loaded of an ELF file."""
     headers = subprocess.run(["readelf", "-lW", binary], capture_output=True, text=True, check=True).stdout
-    for line in headers.splitlines():
-        fields = line.split()
-        if fields[:1] == ["LOAD"]:
-            offset, start, size = (int(fields[i], 16) for i in (1, 2, 4))
-            if start <= address < start + size:
-                return address - start + offset
-    raise AssertionError(name)
+    fields = [line.split() for line in headers.splitlines() if line.split()[:1] == ["LOAD"]]
+    return [tuple(int(one[i], 16) for i in (2, 4, 1)) for one in fields]
 
 
 class ProgramText:
-    """The beginning of a function, or the functions from that one to another one."""
+    """The first bytes of the functions whose names match a pattern, as a whole."""
 
-    def __init__(self, pid, binary, first, last=None):
+    BYTES = 32
+
+    def __init__(self, pid, binary, pattern):
+        symbols = subprocess.run(["nm", binary], capture_output=True, text=True, check=True).stdout
+        named = [line.split(maxsplit=2) for line in symbols.splitlines() if line[:1] != " "]
+        addresses = [int(one[0], 16) for one in named if len(one) == 3 and re.fullmatch(pattern, one[2])]
+        if not addresses:
+            raise AssertionError(f"{binary} has no function like {pattern}")
+        content = pathlib.Path(binary).read_bytes()
+        loaded = _loaded(binary)
         self.pid = pid
-        at = symbol_offset(binary, first)
-        size = 16 if last is None else symbol_offset(binary, last) - at + 64
-        self.in_file = pathlib.Path(binary).read_bytes()[at:at + size]
-        for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+        self.in_file = {}  # by address in memory
+        for address in addresses:
+            offset = next(address - start + at for start, size, at in loaded if start <= address < start + size)
+            self.in_file[self._in_memory_at(binary, offset)] = content[offset:offset + self.BYTES]
+
+    def _in_memory_at(self, binary, offset):
+        for line in pathlib.Path(f"/proc/{self.pid}/maps").read_text().splitlines():
             fields = line.split()
             if len(fields) > 5 and fields[5] == str(binary) and "x" in fields[1]:
-                self.address = int(fields[0].split("-")[0], 16) + at - int(fields[2], 16)
-                return
-        raise AssertionError(f"{binary} is not mapped in {pid}")
+                return int(fields[0].split("-")[0], 16) + offset - int(fields[2], 16)
+        raise AssertionError(f"{binary} is not mapped in {self.pid}")
 
-    def in_memory(self):
+    def traps(self):
+        """How many of the functions are not as in the file."""
         with open(f"/proc/{self.pid}/mem", "rb", 0) as memory:
-            memory.seek(self.address)
-            return memory.read(len(self.in_file))
-
-    def has_traps(self):
-        return self.in_memory() != self.in_file
+            def read(address):
+                memory.seek(address)
+                return memory.read(self.BYTES)
+            return sum(read(address) != code for address, code in self.in_file.items())

@@ -6,11 +6,10 @@ import statistics
 import threading
 import time
 
-from tests.e2e.fixture import Daemon, RootCase, build_go, eventually, go_target
+from tests.e2e.fixture import SLOW, Daemon, RootCase, build_go, eventually, go_target
 from tests.e2e.program_text import ProgramText
 
-# The functions of the map that mapload uses lie together, in all versions of Go.
-FIRST, LAST = "runtime.mapaccess1", "runtime.mapdelete_faststr"
+MAP_FUNCTIONS = r"runtime\.map(access|assign|delete|iter|Iter|clear).*"
 
 
 class Watch:
@@ -25,7 +24,7 @@ class Watch:
     def run(self):
         since = None
         while not self.stopping:
-            there = self.text.has_traps()
+            there = self.text.traps() > 0
             now = time.monotonic()
             if there and since is None:
                 since = now
@@ -55,7 +54,7 @@ class Traps(RootCase):
         self.program = go_target("mapload", "--pause", 0)
         self.addCleanup(self.program.stop)
         self.program.event("ready")
-        self.text = ProgramText(self.program.pid, build_go("mapload"), FIRST, LAST)
+        self.text = ProgramText(self.program.pid, build_go("mapload"), MAP_FUNCTIONS)
 
     def ask(self):
         """Windows as often as the program can pay them."""
@@ -70,7 +69,7 @@ class Traps(RootCase):
         self.addCleanup(setattr, self, "asking", False)
 
     def wait_for_a_trap(self):
-        self.assertTrue(eventually(self.text.has_traps, 40, every=0.0005), "no window opened")
+        self.assertTrue(eventually(self.text.traps, 40, every=0.0005), "no window opened")
 
     def test_a_window_is_short_and_leaves_none(self):
         self.ask()
@@ -80,18 +79,18 @@ class Traps(RootCase):
         print(f"    traps were there for {statistics.median(times):.1f} ms (median of {len(times)} windows), "
               f"{times[-1]:.1f} at most")
         # From the first trap to the last: putting them in and the window itself are in it.
-        self.assertLess(statistics.median(times), 60)
+        self.assertLess(statistics.median(times), 60 * SLOW)
         self.daemon.profctl("probes", "off")
-        self.assertFalse(self.text.has_traps(), "the switch returns when they are gone")
+        self.assertEqual(self.text.traps(), 0, "the switch returns when they are gone")
         time.sleep(1)
-        self.assertFalse(self.text.has_traps())
+        self.assertEqual(self.text.traps(), 0)
         self.assertIsNone(self.program.process.poll())
 
     def test_none_is_left_by_a_profd_that_stops(self):
         self.ask()
         self.wait_for_a_trap()
         self.assertEqual(self.daemon.terminate(), 0)
-        self.assertFalse(self.text.has_traps())
+        self.assertEqual(self.text.traps(), 0)
         self.assertIsNone(self.program.process.poll())
 
     def test_none_is_left_by_a_profd_that_is_killed(self):
@@ -100,11 +99,14 @@ class Traps(RootCase):
             self.wait_for_a_trap()
             self.daemon.process.send_signal(signal.SIGKILL)
             self.daemon.process.wait()
-            self.assertTrue(eventually(lambda: not self.text.has_traps(), 5, every=0.01))
+            self.assertTrue(eventually(lambda: self.text.traps() == 0, 5, every=0.01))
             time.sleep(0.2)
-            self.assertFalse(self.text.has_traps())
+            self.assertEqual(self.text.traps(), 0)
             self.daemon.start()
+        while not self.program.lines.empty():
+            self.program.lines.get()
         self.assertGreater(self.program.event("progress")["cpu_ns"], 0)
+        self.assertIsNone(self.program.process.poll())
 
     def test_a_program_that_ends_in_a_window_is_no_error(self):
         self.ask()
@@ -113,6 +115,7 @@ class Traps(RootCase):
             self.program.process.kill()
             self.program.process.wait()
             self.begin_program()
-        status = self.daemon.json("status")["map_windows"]
-        self.assertGreaterEqual(sum(status["windows"].values()), 3)
-        self.assertNotRegex(self.daemon.log(), r"\[(error|warning)\].*maps of pid")
+        def closed():
+            return sum(self.daemon.json("status")["map_windows"]["windows"].values())
+        self.assertTrue(eventually(lambda: closed() >= 3, 10), closed())
+        self.assertNotRegex(self.daemon.log(), r" (error|warning) .*maps of pid")

@@ -230,7 +230,7 @@ class Probes(RootCase):
     """What stands in other programs' code, and that it goes."""
 
     def armed(self, pid, binary):
-        return ProgramText(pid, binary, "runtime.(*mheap).allocManual").has_traps()
+        return ProgramText(pid, binary, r"runtime\.\(\*mheap\)\.allocManual").traps() > 0
 
     def start(self, *flags, home=None):
         daemon = Daemon(*flags, home=home).start()

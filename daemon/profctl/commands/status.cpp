@@ -79,6 +79,16 @@ Table Probes(const v1::GetStatusResponse& status) {
   return table;
 }
 
+// Where a hit is as cheap as told above.
+Table MapPlacements(const v1::GetStatusResponse& status) {
+  Table table({{"AT ENTRY", true}, {"BEHIND", true}, {"REFUSED", true}, {"MAP FUNCTIONS OF"}});
+  for (const auto& placement : status.map_windows().placements()) {
+    table.Add({FormatCount(placement.at_entry()), FormatCount(placement.behind_entry()),
+               FormatCount(placement.refused()), placement.path()});
+  }
+  return table;
+}
+
 Table Programs(const v1::GetStatusResponse& status) {
   Table table({{"RUNS", true}, {"MEAN", true}, {"RECORDED", true}, {"VERIFIED", true}, {"PROGRAM"}});
   for (const auto& program : status.programs()) {
@@ -122,7 +132,7 @@ Table Losses(const v1::GetStatusResponse& status, bool wide) {
 void PrintTables(const v1::GetStatusResponse& status, const Options& options) {
   const bool color = UseColor(options.color);
   for (const Table& table : {Outcomes(status, options.wide()), Programs(status), Maps(status), Queues(status),
-                             Probes(status), Analyses(status), Losses(status, options.wide())}) {
+                             Probes(status), MapPlacements(status), Analyses(status), Losses(status, options.wide())}) {
     const std::vector<std::string> lines = table.Render();
     if (lines.size() == 1) continue;
     fmt::print("\n");
@@ -158,7 +168,15 @@ Json MapWindowsJson(const v1::MapWindows& windows) {
        std::map<std::string, uint64_t>(windows.windows().begin(), windows.windows().end())) {
     reasons[reason] = count;
   }
+  Json placements = Json::array();
+  for (const auto& placement : windows.placements()) {
+    placements.push_back({{"path", placement.path()},
+                          {"at_entry", placement.at_entry()},
+                          {"behind_entry", placement.behind_entry()},
+                          {"refused", placement.refused()}});
+  }
   return {{"mechanism", windows.mechanism()},
+          {"placements", std::move(placements)},
           {"trap_cost_ns", ToNanoseconds(windows.trap_cost()).count()},
           {"breakpoint_cost_ns",
            windows.has_breakpoint_cost() ? Json(ToNanoseconds(windows.breakpoint_cost()).count()) : Json(nullptr)},

@@ -6,6 +6,7 @@ namespace profd {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
 absl::StatusOr<CommandLine> Parse(std::vector<const char*> arguments) {
@@ -144,6 +145,8 @@ TEST(CommandLine, WordsAreOneOfAFew) {
   EXPECT_THAT(WhyNot({"--log-level", "loud"}), HasSubstr("trace, debug, info, warn or error"));
   EXPECT_THAT(WhyNot({"--log-format", "xml"}), HasSubstr("text or json"));
   EXPECT_THAT(WhyNot({"--map-probes", "maybe"}), HasSubstr("--map-probes: 'maybe' is not on or off"));
+  EXPECT_THAT(WhyNot({"--map-function", "binary=/a,symbol=b,map=rax"}),
+              EndsWith("(see README.md): map is not rdi, rsi, rdx, rcx, r8 or r9"));
   for (const char* level : {"trace", "debug", "info", "warn", "error"})
     EXPECT_EQ(Parsed({"--log-level", level}).log_level, level);
 }

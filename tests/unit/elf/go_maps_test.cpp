@@ -61,7 +61,7 @@ TEST(MapFunctionNames, AReadIsCountedOnceWhenOneFunctionCallsTheOther) {
   }
 }
 
-TEST(MapFunctionNames, SyncMapIsAFamilyOfItsOwnSinceGo124) {
+TEST(MapFunctionNames, SyncMapHasFunctionsOfItsOwnSinceGo124) {
   EXPECT_EQ(CountOf("go1.23.12", true), 0u) << "it calls the others";
   EXPECT_EQ(CountOf("go1.24", true), 8u);
   EXPECT_EQ(CountOf("go1.27.4", true), 8u);

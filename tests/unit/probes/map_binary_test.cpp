@@ -81,30 +81,38 @@ TEST_F(CodeTest, WhatTheRecursionCallsIsProbedAndOthersByTurns) {
   binary.fd = std::move(fd_);
   const std::vector<size_t> called = SitesCalled(binary, {20'010});
   EXPECT_THAT(called, ElementsAre(6));
-  RecursionSites now = SitesOfRecursion(binary, called, 0);
-  EXPECT_TRUE(now.is_guess);
+  RecursionSites now = SitesOfRecursion(binary, called, {}, 0);
+  EXPECT_EQ(now.guess, 6u);
   ASSERT_THAT(now.sites, SizeIs(1)) << "one costs least";
   EXPECT_EQ(now.sites.front().function, 6);
   std::set<uint8_t> seen;
   for (uint64_t turn = 1; turn < 4; ++turn) {
-    now = SitesOfRecursion(binary, called, turn);
-    EXPECT_FALSE(now.is_guess);
+    now = SitesOfRecursion(binary, called, {6}, turn);
+    EXPECT_FALSE(now.guess);
     ASSERT_THAT(now.sites, SizeIs(MapProber::kBreakpoints));
     EXPECT_EQ(now.sites.front().function, 6) << "it calls that";
     for (const MapProbeSite& site : now.sites) seen.insert(site.function);
   }
   EXPECT_THAT(seen, SizeIs(8));
-  now = SitesOfRecursion(binary, {}, 0);
-  EXPECT_TRUE(now.is_guess);
-  ASSERT_THAT(now.sites, SizeIs(1)) << "a library may";
-  EXPECT_EQ(now.sites.front().function, 3);
+  now = SitesOfRecursion(binary, {}, {}, 0);
+  EXPECT_EQ(now.guess, 3u) << "a library may";
   const std::vector<size_t> many{5, 4, 3, 2, 1, 0};
-  for (uint64_t turn = 0; turn < MapProber::kBreakpoints; ++turn) {
-    EXPECT_EQ(SitesOfRecursion(binary, many, turn).sites.at(0).function, 5 - turn);
+  std::set<size_t> tried;
+  for (const size_t site : {5, 4, 3, 2}) {
+    now = SitesOfRecursion(binary, many, tried, 0);
+    EXPECT_EQ(now.guess, site);
+    EXPECT_EQ(now.sites.at(0).function, site);
+    tried.insert(site);
   }
-  EXPECT_FALSE(SitesOfRecursion(binary, many, MapProber::kBreakpoints).is_guess);
+  seen.clear();
+  for (uint64_t turn = 0; turn < 5; ++turn) {
+    now = SitesOfRecursion(binary, many, tried, turn);
+    EXPECT_FALSE(now.guess);
+    for (const MapProbeSite& site : now.sites) seen.insert(site.function);
+  }
+  EXPECT_THAT(seen, SizeIs(8)) << "however many it calls";
   binary.sites.resize(2);
-  EXPECT_THAT(SitesOfRecursion(binary, {}, 1).sites, SizeIs(2));
+  EXPECT_THAT(SitesOfRecursion(binary, {}, {}, 1).sites, SizeIs(2));
 }
 
 TEST(DescribedMapBinary, HasASiteForEachPlaceAndNames) {
@@ -124,6 +132,10 @@ TEST(DescribedMapBinary, HasASiteForEachPlaceAndNames) {
   ASSERT_TRUE(binary->sites[1].arguments);
   EXPECT_EQ(binary->sites[1].arguments->key, 1);
   EXPECT_EQ(binary->functions[1].operation, MapFunction::Operation::kWrite);
+  const MapPlacements placements = PlacementsOf(*binary);
+  EXPECT_EQ(placements.at_entry, 2u);
+  EXPECT_EQ(placements.behind_entry, 0u);
+  EXPECT_EQ(placements.refused, binary->refused.size());
 }
 
 TEST(DescribedMapBinary, ThatCannotBeProbedSaysWhy) {
