@@ -70,7 +70,7 @@ absl::StatusOr<std::unique_ptr<MapProbing>> MapProbing::Create(const Config& con
 }
 
 // With the lock held.
-std::shared_ptr<const MapBinary> MapProbing::BinaryOf(const GoProgram& program) {
+std::shared_ptr<const MapBinary> MapProbing::BinaryOf(const GoProgram& program, bool& is_new) {
   std::weak_ptr<const MapBinary>& known = binaries_[program.file];
   if (auto binary = known.lock()) return binary;
   auto made = MapBinaryOf(program.facts, program.path, UniqueFd(fcntl(program.fd.get(), F_DUPFD_CLOEXEC, 0)));
@@ -81,18 +81,22 @@ std::shared_ptr<const MapBinary> MapProbing::BinaryOf(const GoProgram& program) 
   std::erase_if(binaries_, [](const auto& one) { return one.second.expired(); });
   auto binary = std::make_shared<const MapBinary>(*std::move(made));
   binaries_[program.file] = binary;
+  is_new = true;
   return binary;
 }
 
 void MapProbing::OnProgram(const GoProgram& program) {
   std::shared_ptr<const MapBinary> binary;
+  bool is_new = false;
   {
     std::lock_guard lock(mutex_);
-    binary = BinaryOf(program);
+    binary = BinaryOf(program, is_new);
   }
   if (!binary) return;
   stage_.OnProgram(program.process);
-  windows_->Add(program.process, std::move(binary));
+  windows_->Add(program.process, binary);
+  if (!is_new) return;
+  if (const absl::Status swept = probes_->Sweep(binary->fd.get(), binary->sites); !swept.ok()) parts_.on_error(swept);
 }
 
 void MapProbing::OnEnd(const ProcessId& process) {

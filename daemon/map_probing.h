@@ -61,7 +61,7 @@ class MapProbing {
 
  private:
   MapProbing(const Config& config, MapProbingParts parts, std::unique_ptr<MapProbes> probes);
-  std::shared_ptr<const MapBinary> BinaryOf(const GoProgram& program);
+  std::shared_ptr<const MapBinary> BinaryOf(const GoProgram& program, bool& is_new);
   /// What is not answered within `patience` is looked for again with the next segment.
   void LookForDescribed(const ProcessId& process, Symbolizer::Patience patience);
   void NoteWhyNot(const ProcessId& process, const absl::Status& why);

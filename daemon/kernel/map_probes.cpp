@@ -119,6 +119,17 @@ class BpfMapProbes final : public MapProbes {
   }
   bool of_one_process() const override { return multi_; }
 
+  // A task that is being killed cannot write to other processes' code: one that was just then putting traps in, or
+  // taking them away, leaves some, with nobody to take them away. The kernel looks at a place again, in all processes,
+  // when a probe there goes; this one is in profd itself, where that file is not mapped.
+  absl::Status Sweep(int fd, const std::vector<MapProbeSite>& sites) override {
+    if (!multi_) return absl::OkStatus();  // none are put there
+    std::vector<unsigned long> offsets;
+    for (const MapProbeSite& site : sites) offsets.push_back(site.offset);
+    const std::vector<__u64> cookies(offsets.size());
+    return AttachProbes(Program(), multi_, getpid(), fd, offsets, cookies).status();
+  }
+
  private:
   struct Breakpoints {
     std::vector<UniqueFd> events, links;

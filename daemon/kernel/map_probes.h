@@ -24,6 +24,9 @@ class MapProbes : public MapProber {
   virtual const char* mechanism() const = 0;
   /// Else the other processes of a binary are hit too, and only counted; and closing takes long.
   virtual bool of_one_process() const = 0;
+  /// Takes away what a profd that was killed has left at these sites of a file, in all processes. Blocks as Close()
+  /// does.
+  virtual absl::Status Sweep(int fd, const std::vector<MapProbeSite>& sites) = 0;
 };
 
 }  // namespace profd

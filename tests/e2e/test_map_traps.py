@@ -93,16 +93,23 @@ class Traps(RootCase):
         self.assertEqual(self.text.traps(), 0)
         self.assertIsNone(self.program.process.poll())
 
-    def test_none_is_left_by_a_profd_that_is_killed(self):
-        self.ask()
-        for _ in range(3):
+    def test_what_a_killed_profd_leaves_goes_with_the_next(self):
+        """Nearly always the kernel takes them away; not if profd was just then putting them in, as it is here."""
+        left = []
+        for _ in range(6):
+            self.asking = True
+            self.ask()
             self.wait_for_a_trap()
             self.daemon.process.send_signal(signal.SIGKILL)
             self.daemon.process.wait()
-            self.assertTrue(eventually(lambda: self.text.traps() == 0, 5, every=0.01))
-            time.sleep(0.2)
-            self.assertEqual(self.text.traps(), 0)
+            self.asking = False
+            time.sleep(0.3)
+            left.append(self.text.traps())
             self.daemon.start()
+            self.assertTrue(eventually(lambda: self.text.traps() == 0, 10, every=0.01), left)
+            time.sleep(0.3)
+            self.assertTrue(eventually(lambda: self.text.traps() == 0, 1, every=0.001), "but for a turn's")
+        print(f"    traps left by a profd that was killed while it put them in: {left}")
         while not self.program.lines.empty():
             self.program.lines.get()
         self.assertGreater(self.program.event("progress")["cpu_ns"], 0)
