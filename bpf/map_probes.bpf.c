@@ -25,6 +25,7 @@ struct swiss_map {
 };
 #define SLOTS 8
 #define TABLE_SLOTS 1024
+#define MOST_TABLES (1ull << 38)  // they would take all addresses that there are
 #define MOST_B 48
 
 // internal/abi.Type and MapType.
@@ -236,6 +237,7 @@ static __always_inline bool read_hmap(struct profd_map_hit_record* hit) {
 static __always_inline bool read_swiss_map(struct profd_map_hit_record* hit) {
   struct swiss_map header = {};
   if (bpf_probe_read_user(&header, sizeof(header), (const void*)hit->map)) return false;
+  if (header.directory_length > MOST_TABLES) return false;
   hit->entries = header.used;
   hit->room = header.directory_length ? header.directory_length * TABLE_SLOTS : SLOTS;
   if (header.writing) hit->flags |= PROFD_MAP_BEING_WRITTEN;
@@ -318,9 +320,11 @@ static __always_inline void on_hit(struct pt_regs* ctx, __u64 cookie, __u32 prog
   if (id.tgid == window->process.tgid && id.start_time_ns == window->process.start_time_ns &&
       id.exec_id == window->process.exec_id) {
     __sync_fetch_and_add(&window->hits, 1);
-    const __u64 before = counts ? count_armed(window, cookie, program) : window->most_hits;
-    sent = before < window->most_hits;
-    if (sent) send_hit(window, ctx, cookie, before + 1 == window->most_hits);
+    const __u64 skipped = window->skip_hits, end = skipped + window->most_hits;
+    const __u64 before = counts ? count_armed(window, cookie, program) : end;
+    if (before == 0) window->first_ns = bpf_ktime_get_boot_ns();
+    sent = before >= skipped && before < end;
+    if (sent) send_hit(window, ctx, cookie, before + 1 == end);
   } else {
     __sync_fetch_and_add(&window->other_hits, 1);
   }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <numeric>
 #include <thread>
 
 #include "base/utf8.h"
@@ -158,7 +159,8 @@ MapAnswer MapProbing::MapsOf(const Process& process) {
   LookForDescribed(id, kForDescribed);  // who asks may do so before a segment has
   const bool known = windows_->Ask(id, kAsked);
   MapAnswer answer = stage_.MapsOf(id);
-  answer.cost = windows_->CostOf(id);
+  const WindowTally tally = windows_->TallyOf(id);
+  answer.cost = tally.cost;
   if (!answer.sites.empty()) return answer;
   std::lock_guard lock(mutex_);
   if (const auto why = why_not_.find(id); why != why_not_.end()) {
@@ -170,6 +172,9 @@ MapAnswer MapProbing::MapsOf(const Process& process) {
         "this kernel has no probes of one process alone (Linux 6.10 has): only suspects' maps are looked at";
   } else if (!enabled_) {
     answer.why_not = "probes are off: 'profctl probes on'";
+  } else if (std::accumulate(tally.windows.begin(), tally.windows.end(), uint64_t{0}) == 0) {
+    answer.why_not =
+        "it has used too little CPU time to be probed, which may cost it a small part of that: ask again later";
   }
   return answer;
 }

@@ -53,13 +53,14 @@ struct profd_map_window {
   __u32 most_hits;  // recorded of those that count, by breakpoints of each function; the others only cost
   __u32 header;     // enum profd_map_header
   __u32 g_goid, g_stack_hi;
-  __u32 key_text;  // 1: hits have the key itself
-  __u32 pad;
+  __u32 key_text;    // 1: hits have the key itself
+  __u32 skip_hits;   // that count, but are not recorded, before those that are
   __u64 hits;        // so far, of this process
   __u64 other_hits;  // of others, where the probe has no filter
   __u64 program_ns;  // in BPF, of all hits
   __u64 armed_hits;  // of `hits`: while the window was armed
   __u64 sent_ns;     // of `program_ns`, of hits that were sent
+  __u64 first_ns;    // when the first of armed_hits came, boot time; 0: none has
   __u64 hits_of[PROFD_MAP_BREAKPOINTS];
 };
 
@@ -90,13 +91,15 @@ struct profd_map_hit_record {
   __u8 key[PROFD_MAP_KEY_BYTES];
 };
 
-PROFD_SIZE(profd_map_window, 120);
+PROFD_SIZE(profd_map_window, 128);
 PROFD_FIELD(profd_map_window, number, 16, 8);
 PROFD_FIELD(profd_map_window, most_hits, 24, 4);
+PROFD_FIELD(profd_map_window, skip_hits, 44, 4);
 PROFD_FIELD(profd_map_window, hits, 48, 8);
 PROFD_FIELD(profd_map_window, armed_hits, 72, 8);
 PROFD_FIELD(profd_map_window, sent_ns, 80, 8);
-PROFD_FIELD(profd_map_window, hits_of, 88, 32);
+PROFD_FIELD(profd_map_window, first_ns, 88, 8);
+PROFD_FIELD(profd_map_window, hits_of, 96, 32);
 
 PROFD_SIZE(profd_map_hit_record, 176);
 PROFD_FIELD(profd_map_hit_record, window, 16, 8);

@@ -38,6 +38,7 @@ void ToProto(const ProcessMaps& maps, const Clock& clock, v1::ListMapSitesRespon
   out.set_hits(maps.answer.hits);
   ToProto(maps.answer.cost, *out.mutable_cost());
   out.set_why_not(maps.answer.why_not);
+  out.set_in_long_bursts(maps.answer.in_long_bursts);
 }
 
 }  // namespace profd

@@ -61,7 +61,8 @@ class BpfMapProbes final : public MapProbes {
                             .header = spec.swiss ? PROFD_MAP_HEADER_SWISS : PROFD_MAP_HEADER_HMAP,
                             .g_goid = spec.g_goid,
                             .g_stack_hi = spec.g_stack_hi,
-                            .key_text = spec.key_text};
+                            .key_text = spec.key_text,
+                            .skip_hits = spec.skip_hits};
     if (int error =
             bpf_map__update_elem(skeleton_->maps.map_windows, &slot, sizeof(slot), &window, sizeof(window), BPF_ANY)) {
       return Error(absl::StatusCode::kInternal, "a window's place in the kernel: {}", ErrnoText(error));
@@ -141,6 +142,7 @@ class BpfMapProbes final : public MapProbes {
             .other_hits = window.other_hits,
             .program = std::chrono::nanoseconds(window.program_ns),
             .armed_hits = window.armed_hits,
+            .first = BootTime(window.first_ns),
             .program_of_told = std::chrono::nanoseconds(window.sent_ns)};
   }
 

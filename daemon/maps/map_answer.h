@@ -24,6 +24,7 @@ struct MapAnswer {
   MapRate rate;
   uint64_t hits = 0;                ///< that this is known from
   std::chrono::nanoseconds cost{};  ///< of the process's time, for all its windows
+  bool in_long_bursts = false;      ///< what comes late in them is shown too seldom
   std::string why_not;              ///< why nothing is known; empty: something is, or it uses no maps
 };
 

@@ -112,6 +112,7 @@ void MapStage::OnWindow(const MapWindow& window) {
     std::lock_guard lock(mutex_);
     const auto known = known_.find(window.process);
     if (known == known_.end()) return;
+    known->second.in_long_bursts = window.is_of_long_bursts;
     std::vector<MapHit> hits = window.hits;
     // Instead of types there are functions.
     for (MapHit& hit : hits) hit.type = window.binary->names.empty() ? hit.type : 1 + uint64_t{hit.function};
@@ -201,6 +202,7 @@ MapAnswer MapStage::MapsOf(const ProcessId& process) const {
     if (known == known_.end()) return maps;
     maps.rate = known->second.sites.Rate();
     maps.hits = known->second.sites.hits();
+    maps.in_long_bursts = known->second.in_long_bursts;
     for (MapSite& site : known->second.sites.Sites()) {
       callers.push_back(site.caller);
       callers.push_back(site.parent);

@@ -50,6 +50,7 @@ class MapStage {
     std::vector<MapEvent> mappings;              // of the program's file: its types are in one of them
     std::shared_ptr<const MapBinary> described;  // its functions' names stand for types; null: it is Go's
     MapSites sites;
+    bool in_long_bursts = false;
   };
   Known& Admit(const ProcessId& process);
   void Tell(const MapWindow& window) const;

@@ -38,6 +38,7 @@ struct MapWindowSpec {
   uint64_t number = 0;  ///< of all windows ever, given back with each hit
   int fd = -1;          ///< the binary
   std::vector<MapProbeSite> sites;
+  uint32_t skip_hits = 0;  ///< that are only counted, before those that are told
   uint32_t most_hits = 0;  ///< that are told; later ones are only counted
   bool swiss = false;      ///< the layout of maps from Go 1.24 on
   bool key_text = false;   ///< whether hits have the key itself
@@ -77,6 +78,7 @@ struct MapWindowCount {
   uint64_t other_hits = 0;                     ///< of other processes, where a probe cannot be had for one alone
   std::chrono::nanoseconds program{};          ///< in BPF; the traps are not in it
   uint64_t armed_hits = 0;                     ///< of `hits`: while it was armed, told or not
+  BootTime first{};                            ///< of these
   std::chrono::nanoseconds program_of_told{};  ///< of `program`: of the hits that were told
 };
 

@@ -15,6 +15,7 @@ constexpr std::chrono::milliseconds kLongestWait{1000};
 // Who has just become a suspect earns its first window with each millisecond that it runs: its CPU time is read that
 // often, for so long.
 constexpr std::chrono::milliseconds kFreshWait{2};
+constexpr uint64_t kThinness = 4;          // the accesses of all functions, of those in a window of a few
 constexpr std::chrono::seconds kFresh{1};  // also: what is known of a thread, for so long
 
 // A runaway takes all the CPU there is, and with each millisecond that its window comes later its stack has grown. For
@@ -38,6 +39,7 @@ absl::Status MapWindows::Open(uint32_t slot, const OpenWindow& window) const {
   MapWindowSpec spec{.process = window.plan.process,
                      .number = window.number,
                      .fd = binary.fd.get(),
+                     .skip_hits = static_cast<uint32_t>(window.plan.passed_hits),
                      .most_hits = static_cast<uint32_t>(window.plan.most_hits),
                      .swiss = binary.swiss,
                      .key_text = parts_.key_text,
@@ -67,11 +69,13 @@ void MapWindows::RunSlot(uint32_t slot, std::stop_token stop) {
     OpenWindow opening = *window;
     lock.unlock();
     if (opening.plan.reason != WindowReason::kSuspect) opening.functions = parts_.functions_of(opening.plan.process);
+    if (opening.functions.any()) opening.plan.passed_hits /= kThinness;
     opening.status = Open(slot, opening);
     opening.armed = parts_.clock->Boot();
     if (opening.status.ok() && !opening.thread) parts_.prober->SetArmed(slot, true);
     lock.lock();
     window->functions = opening.functions;
+    window->plan.passed_hits = opening.plan.passed_hits;
     window->status = opening.status;
     window->armed = opening.armed;
     if (opening.status.ok()) {
@@ -172,14 +176,27 @@ void MapWindows::TellFailure(const OpenWindow& window) {
 
 MapUse MapWindows::UseOf(const OpenWindow& window, std::chrono::nanoseconds trap) {
   const MapWindowCount& count = window.count;
-  const uint64_t hits = window.filled ? window.plan.most_hits : count.armed_hits;
-  const auto told = static_cast<int64_t>(std::clamp<uint64_t>(count.armed_hits, 1, window.plan.most_hits));
+  const uint64_t passed = std::min(window.plan.passed_hits, count.armed_hits);
+  const uint64_t hits = window.filled ? passed + window.plan.most_hits : count.armed_hits;
+  const auto told = static_cast<int64_t>(std::clamp<uint64_t>(count.armed_hits - passed, 1, window.plan.most_hits));
   std::set<uint32_t> threads;
   for (const MapHit& hit : window.hits) threads.insert(hit.tid);
   return {.hits = hits,
           .length = window.filled.value_or(window.ended) - window.armed,
           .price = (trap + count.program_of_told / told) * static_cast<int64_t>(hits),
           .threads = std::max<size_t>(1, threads.size())};
+}
+
+void MapWindows::LearnBursts(const OpenWindow& window) {
+  const auto known = known_.find(window.plan.process);
+  if (known == known_.end() || window.plan.reason == WindowReason::kSuspect) return;
+  Bursts& bursts = known->second.bursts;
+  std::vector<BootTime> times;
+  for (const MapHit& hit : window.hits) times.push_back(hit.time);
+  // Of a few functions there are as many hits the fewer.
+  if (window.functions.none()) bursts.Add(window.armed, window.count.first, window.plan.passed_hits, times);
+  scheduler_.SetPassedHits(window.plan.process,
+                           bursts.longest() == 0 ? 0 : random_() % std::min(bursts.longest(), Bursts::kMostHits));
 }
 
 // To what the next window of that recursion is to look at. With the lock held.
@@ -203,6 +220,7 @@ void MapWindows::Finish(OpenWindow window) {
   const uint64_t all = count.hits + count.other_hits;
   const auto cost =
       window.thread ? PriceOfBreakpoints(all, trap, count.program) : PriceOfHits(all, trap, count.program);
+  bool of_long_bursts = false;
   {
     std::lock_guard lock(mutex_);
     // In another thread, or at a function that it does not call.
@@ -211,6 +229,10 @@ void MapWindows::Finish(OpenWindow window) {
     scheduler_.OnClosed(
         {.process = window.plan.process, .attached = window.status.ok(), .hits = all, .cost = cost, .missed = missed},
         parts_.clock->Boot());
+    if (looked && !window.thread) LearnBursts(window);
+    if (const auto known = known_.find(window.plan.process); known != known_.end()) {
+      of_long_bursts = known->second.bursts.too_long();
+    }
     if (looked && window.thread && (window.full || !window.moved)) Proceed(window, all);
   }
   if (!window.status.ok()) {
@@ -223,6 +245,7 @@ void MapWindows::Finish(OpenWindow window) {
   parts_.on_window({.process = window.plan.process,
                     .binary = std::move(window.binary),
                     .reason = window.plan.reason,
+                    .is_of_long_bursts = of_long_bursts,
                     .one_thread = window.thread.has_value(),
                     .end = window.filled.value_or(window.ended),
                     .functions = window.functions,

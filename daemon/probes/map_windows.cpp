@@ -176,11 +176,11 @@ void MapWindows::OnOtherCost(const ProcessId& process, std::chrono::nanoseconds 
   scheduler_.OnOtherCost(process, total);
 }
 
-std::chrono::nanoseconds MapWindows::CostOf(const ProcessId& process) const {
+WindowTally MapWindows::TallyOf(const ProcessId& process) const {
   std::lock_guard lock(mutex_);
   const auto processes = scheduler_.List();
   const auto found = std::ranges::find(processes, process, &ProcessWindows::process);
-  return found == processes.end() ? std::chrono::nanoseconds(0) : found->tally.cost;
+  return found == processes.end() ? WindowTally{} : found->tally;
 }
 
 std::set<std::shared_ptr<const MapBinary>> MapWindows::Binaries() const {

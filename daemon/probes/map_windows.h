@@ -10,11 +10,13 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <thread>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/unique_fd.h"
+#include "probes/bursts.h"
 #include "probes/go_probes.h"
 #include "probes/map_binary.h"
 #include "probes/map_prober.h"
@@ -28,7 +30,8 @@ struct MapWindow {
   ProcessId process;
   std::shared_ptr<const MapBinary> binary;
   WindowReason reason = WindowReason::kRound;
-  bool one_thread = false;  ///< and four functions at most: it says nothing about the process as a whole
+  bool is_of_long_bursts = false;  ///< what comes late in them is in no window
+  bool one_thread = false;         ///< and four functions at most: it says nothing about the process as a whole
   BootTime end{};
   MapFunctionSet functions;  ///< that were probed; none: all
   MapUse use;
@@ -76,8 +79,8 @@ class MapWindows {
   NodeWindows Totals() const;
   /// Of the processes that it knows, each once.
   std::set<std::shared_ptr<const MapBinary>> Binaries() const;
-  /// What its windows have cost it.
-  std::chrono::nanoseconds CostOf(const ProcessId& process) const;
+  /// Of its windows.
+  WindowTally TallyOf(const ProcessId& process) const;
 
  private:
   struct OpenWindow {
@@ -103,6 +106,8 @@ class MapWindows {
   void ReadHits();
   void FinishClosed();
   void LookForCalls();
+  /// Its bursts, and how much of the next one passes.
+  void LearnBursts(const OpenWindow& window);
   void Proceed(const OpenWindow& window, uint64_t hits);
   void OpenNew();
   static MapUse UseOf(const OpenWindow& window, std::chrono::nanoseconds trap);
@@ -127,6 +132,7 @@ class MapWindows {
     std::shared_ptr<const MapBinary> binary;
     std::chrono::nanoseconds cpu{};  // over its life, as far as was told
     double map_share = 0;
+    Bursts bursts;
     std::optional<RecursingThread> recursion;
     // Since it was suspected last: what was looked at alone, whether that was hit, but seldom, and turns after these.
     std::set<size_t> tried;
@@ -140,6 +146,7 @@ class MapWindows {
   std::array<std::optional<OpenWindow>, MapProber::kSlots> windows_;
   uint64_t next_number_ = 1;
   bool enabled_ = false;
+  std::minstd_rand random_{std::random_device{}()};
   std::vector<std::jthread> openers_;
   std::jthread thread_;
 };

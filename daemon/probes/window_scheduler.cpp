@@ -112,6 +112,13 @@ void WindowScheduler::SetSuspects(std::set<ProcessId> suspects) {
   suspects_ = std::move(suspects);
 }
 
+void WindowScheduler::SetPassedHits(const ProcessId& process, uint64_t hits) {
+  Entry* const entry = Find(process);
+  if (entry == nullptr) return;
+  entry->passed_hits = hits;
+  Enqueue(process, *entry);
+}
+
 void WindowScheduler::SetExactFunctions(const ProcessId& process, size_t functions) {
   if (Entry* const entry = Find(process)) entry->exact_functions = std::max<size_t>(functions, 1);
 }
@@ -127,7 +134,8 @@ bool WindowScheduler::IsExact(WindowReason reason) const {
   return reason == WindowReason::kSuspect && options_.exact_hit_price > nanoseconds(0);
 }
 
-uint64_t WindowScheduler::MostHits(WindowReason reason) const {
+uint64_t WindowScheduler::MostHits(const Entry& entry, WindowReason reason) const {
+  if (reason != WindowReason::kSuspect) return entry.passed_hits + options_.hits;
   return IsExact(reason) ? options_.exact_hits : options_.hits;
 }
 
@@ -142,14 +150,15 @@ nanoseconds WindowScheduler::Expected(const Entry& entry, uint64_t hits, WindowR
   return Times(PriceOf(entry, reason), static_cast<double>(hits) + WorstOverrun(reason));
 }
 
-// A suspect may be young and poor, and its first hits say most.
+// Who is poor gets a smaller window, if it is suspected or somebody waits: the first hits say most.
 uint64_t WindowScheduler::HitsFor(const Entry& entry, WindowReason reason) const {
-  if (reason != WindowReason::kSuspect) return options_.hits;
+  if (reason == WindowReason::kRound) return MostHits(entry, reason);
   const nanoseconds left = entry.life.left();
   const double covered = static_cast<double>(left.count()) / static_cast<double>(PriceOf(entry, reason).count());
   const auto hits = static_cast<int64_t>(covered - WorstOverrun(reason));
   const uint64_t least = IsExact(reason) ? options_.least_exact_hits : options_.least_hits;
-  return static_cast<uint64_t>(std::clamp(hits, static_cast<int64_t>(least), static_cast<int64_t>(MostHits(reason))));
+  return static_cast<uint64_t>(
+      std::clamp(hits, static_cast<int64_t>(least), static_cast<int64_t>(MostHits(entry, reason))));
 }
 
 const Allowance& WindowScheduler::PartOf(WindowReason reason) const {
@@ -243,7 +252,9 @@ std::vector<WindowPlan> WindowScheduler::Open(BootTime now) {
 void WindowScheduler::OpenUrgent(WindowReason reason, BootTime now, std::vector<WindowPlan>& plans) {
   for (const auto& [due, process] : Urgent(reason)) {
     Entry& entry = entries_.at(process);
-    if (due > now || !HasSlot(reason) || !PartOf(reason).Covers(Expected(entry, MostHits(reason), reason))) return;
+    // A dear one holds up others behind it, or it would never have its turn.
+    if (due > now || !HasSlot(reason) || !PartOf(reason).Covers(Expected(entry, MostHits(entry, reason), reason)))
+      return;
     plans.push_back(Begin(process, entry, reason));
   }
 }
@@ -253,7 +264,7 @@ void WindowScheduler::OpenRound(BootTime now, std::vector<WindowPlan>& plans) {
   while (!queue_.empty() && queue_.begin()->first <= now && HasSlot(kReason)) {
     const ProcessId process = queue_.begin()->second;
     Entry& entry = entries_.at(process);
-    if (!PartOf(kReason).Covers(Expected(entry, options_.hits, kReason))) return;
+    if (!PartOf(kReason).Covers(Expected(entry, MostHits(entry, kReason), kReason))) return;
     if (IsCovered(entry, kReason)) {
       plans.push_back(Begin(process, entry, kReason));
     } else {  // more is expected of a window than when it was queued
@@ -262,17 +273,29 @@ void WindowScheduler::OpenRound(BootTime now, std::vector<WindowPlan>& plans) {
   }
 }
 
+nanoseconds WindowScheduler::LongestOf(WindowReason reason) const {
+  switch (reason) {
+    case WindowReason::kSuspect: return options_.suspect_length;
+    case WindowReason::kAsked: return options_.asked_length;
+    case WindowReason::kRound: break;
+  }
+  return options_.length;
+}
+
 WindowPlan WindowScheduler::Begin(const ProcessId& process, Entry& entry, WindowReason reason) {
   const uint64_t hits = HitsFor(entry, reason);
+  const uint64_t passed =
+      reason == WindowReason::kSuspect ? 0 : hits * entry.passed_hits / (entry.passed_hits + options_.hits);
   const nanoseconds held = Expected(entry, hits, reason);
   PartOf(reason).Hold(held);
-  open_.emplace(process, OpenWindow{.reason = reason, .held = held});
+  open_.emplace(process, OpenWindow{.reason = reason, .held = held, .hits = hits});
   if (reason == WindowReason::kSuspect) entry.at_once = false;
   Enqueue(process, entry);
   return {.process = process,
           .reason = reason,
-          .most_hits = hits,
-          .longest = reason == WindowReason::kSuspect ? options_.suspect_length : options_.length};
+          .most_hits = hits - passed,
+          .passed_hits = passed,
+          .longest = LongestOf(reason)};
 }
 
 void WindowScheduler::OnClosed(const WindowOutcome& outcome, BootTime now) {
@@ -285,7 +308,7 @@ void WindowScheduler::OnClosed(const WindowOutcome& outcome, BootTime now) {
   PartOf(reason).Release(window.held);
   PartOf(reason).Spend(outcome.cost);
   Count(outcome, reason, tally_);
-  Learn(outcome, reason);
+  Learn(outcome, window);
   Entry* const entry = Find(outcome.process);
   if (entry == nullptr) return;
   entry->life.Spend(outcome.cost);
@@ -301,16 +324,17 @@ void WindowScheduler::OnClosed(const WindowOutcome& outcome, BootTime now) {
 }
 
 // A window that ended by time had no overrun that tells of others.
-void WindowScheduler::Learn(const WindowOutcome& outcome, WindowReason reason) {
-  if (IsExact(reason) || outcome.hits < options_.hits) return;
-  overruns_.Learn(static_cast<double>(std::min(outcome.hits - options_.hits, LongestOverrun(options_.hits))));
+void WindowScheduler::Learn(const WindowOutcome& outcome, const OpenWindow& window) {
+  if (IsExact(window.reason) || outcome.hits < window.hits) return;
+  overruns_.Learn(static_cast<double>(std::min(outcome.hits - window.hits, LongestOverrun(options_.hits))));
 }
 
 std::optional<BootTime> WindowScheduler::NextDue(BootTime now) const {
   std::optional<BootTime> next;
   const auto consider = [&](WindowReason reason, const Due& first) {
     const auto& [due, process] = first;
-    const auto wait = PartOf(reason).TimeUntil(Expected(entries_.at(process), MostHits(reason), reason));
+    const Entry& entry = entries_.at(process);
+    const auto wait = PartOf(reason).TimeUntil(Expected(entry, MostHits(entry, reason), reason));
     if (!wait || !HasSlot(reason)) return;
     BootTime at = std::max(now, due);
     if (*wait > nanoseconds(0)) at = std::max(at, earned_until_.value_or(now) + *wait);

@@ -30,6 +30,7 @@ struct WindowPlan {
   ProcessId process;
   WindowReason reason = WindowReason::kRound;
   uint64_t most_hits = 0;
+  uint64_t passed_hits = 0;  ///< before these
   std::chrono::nanoseconds longest{};
 };
 
@@ -53,6 +54,8 @@ struct WindowOptions {
   uint64_t least_hits = 24;       ///< of a suspect that cannot pay more yet: enough to see the same key each time
   uint64_t least_exact_hits = 6;  ///< one line asks for one key three times, also if another does so between
   std::chrono::nanoseconds length = std::chrono::milliseconds(10);  ///< fewer hits in that: maps are not its burden
+  std::chrono::nanoseconds asked_length =
+      std::chrono::milliseconds(250);  ///< the same while somebody waits: what uses no map pays nothing
   std::chrono::nanoseconds suspect_length = std::chrono::milliseconds(
       200);  ///< the same of a suspect's: while the runtime moves a large stack, the program asks no map
   bool suspects_only = false;     ///< what others' windows cost cannot be bounded on this kernel
@@ -117,6 +120,8 @@ class WindowScheduler {
   void OnMapShare(const ProcessId& process, double share);
   /// All of them. They may be processes that are added later, or never.
   void SetSuspects(std::set<ProcessId> suspects);
+  /// How many hits its next turn, or window that is asked for, lets pass before those that it is for.
+  void SetPassedHits(const ProcessId& process, uint64_t hits);
   /// How many functions its next exact window would probe.
   void SetExactFunctions(const ProcessId& process, size_t functions);
   /// As many windows as the budget allows, until then. False: the process is not known.
@@ -146,6 +151,7 @@ class WindowScheduler {
     Past whole, exact;     // a suspect's exact windows say nothing about the process as a whole
     bool at_once = false;  // a suspect that had no window yet, or only one that missed
     size_t exact_functions = 0;
+    uint64_t passed_hits = 0;
     unsigned missed = 0;             // exact windows in a row that looked in the wrong place
     std::optional<BootTime> queued;  // where in queue_
     WindowTally tally;
@@ -153,6 +159,7 @@ class WindowScheduler {
   struct OpenWindow {
     WindowReason reason;
     std::chrono::nanoseconds held;
+    uint64_t hits;  // as planned
   };
   /// Hits beyond a window's end, of the last ones that had enough hits to end.
   struct Overruns {
@@ -166,7 +173,7 @@ class WindowScheduler {
 
   Entry* Find(const ProcessId& process);
   bool IsExact(WindowReason reason) const;
-  uint64_t MostHits(WindowReason reason) const;
+  uint64_t MostHits(const Entry& entry, WindowReason reason) const;
   /// For each of the hits that are planned.
   std::chrono::nanoseconds PriceOf(const Entry& entry, WindowReason reason) const;
   double WorstOverrun(WindowReason reason) const;
@@ -177,6 +184,7 @@ class WindowScheduler {
   Allowance& PartOf(WindowReason reason);
   void EarnUntil(BootTime now);
   bool HasSlot(WindowReason reason) const;
+  std::chrono::nanoseconds LongestOf(WindowReason reason) const;
   bool IsCovered(const Entry& entry, WindowReason reason) const;
   std::chrono::nanoseconds GapOf(double map_share) const;
   BootTime TurnOf(const Entry& entry) const;
@@ -187,7 +195,7 @@ class WindowScheduler {
   WindowPlan Begin(const ProcessId& process, Entry& entry, WindowReason reason);
   /// The windows that the next one for that reason follows.
   auto& PastOf(auto& entry, WindowReason reason) const { return IsExact(reason) ? entry.exact : entry.whole; }
-  void Learn(const WindowOutcome& outcome, WindowReason reason);
+  void Learn(const WindowOutcome& outcome, const OpenWindow& window);
 
   const WindowOptions options_;
   const double node_share_;              // of one CPU

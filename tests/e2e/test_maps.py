@@ -18,6 +18,7 @@ FUNCTIONS = {"main.(*world).readText": ("main.readText", "read", "map[string]int
              "main.(*world).deleteText": ("main.deleteText", "delete", "map[string]int", None),
              "main.(*world).rangeText": ("main.rangeText", "iterate", "map[string]int", 1000),
              "main.(*world).loadSync": ("main.loadSync", "read", "sync.Map", None)}
+FUNCTIONS_OF = {truth: caller for caller, (truth, _, _, _) in FUNCTIONS.items()}
 
 
 def counts_of(program):
@@ -124,6 +125,27 @@ class Maps(DaemonCase):
             return "no Go program" in (self.answer(program)["why_not"] or "")
         self.assertTrue(eventually(told, 10), self.answer(program))
         self.assertEqual(self.answer(program)["sites"], [])
+
+    def test_what_comes_late_in_a_burst_is_seen(self):
+        """A program that rests most of the time: each window that opens meanwhile would see how a burst begins."""
+        program = self.use(go_target("mapload", "--pause", 0, "--sleep", 5, "--late", 300))
+        program.event("ready")
+        self.assertTrue(eventually(lambda: self.answer(program)["hits"] >= 3000, 90, every=0), self.answer(program))
+        counts = eventually(lambda: counts_of(program), 5)["counts"]
+        truth = {FUNCTIONS_OF[name]: 100 * count / sum(counts.values()) for name, count in counts.items()}
+        answer = self.answer(program)
+        shown = {site["caller"]: site["share_percent"] for site in answer["sites"]}
+        self.assertFalse(answer["in_long_bursts"])
+        for caller in ("main.(*world).readPoint", "main.(*world).readText"):
+            self.assertAlmostEqual(shown[caller], truth[caller], delta=12, msg=(shown, truth))
+
+    def test_who_has_used_no_cpu_time_is_told_to_be_poor(self):
+        program = self.use(go_target("runaway", "map", "--after", 600))
+        program.event("ready")
+
+        def told():
+            return "too little CPU time" in (self.answer(program)["why_not"] or "")
+        self.assertTrue(eventually(told, 20), self.answer(program))
 
     def test_the_budget_is_kept(self):
         program = self.use(go_target("mapload", "--pause", 0))

@@ -156,6 +156,26 @@ TEST_F(MapProbesTest, HitsBeyondTheEndAreCountedAndNotTold) {
   EXPECT_LT(count_.program_of_told, count_.program);
 }
 
+TEST_F(MapProbesTest, HitsThatAreToPassAreCountedAndNotTold) {
+  const Child child([registers = Registers(7)] { CallWithoutEnd(registers); }, 1 << 20);
+  MapWindowSpec spec = Spec(IdOf(child.pid()), MapFunction::Key::kFast64);
+  spec.skip_hits = 3000;
+  ASSERT_TRUE(probes_->Open(3, spec).ok());
+  const BootTime armed = SystemClock().Boot();
+  probes_->SetArmed(3, true);
+  std::vector<MapHit> hits;
+  for (int i = 0; i < 200 && (hits.empty() || !hits.back().last); ++i) {
+    std::this_thread::sleep_for(milliseconds(10));
+    probes_->Read(hits);
+  }
+  const MapWindowCount count = probes_->Close(3);
+  ASSERT_EQ(hits.size(), spec.most_hits);
+  EXPECT_TRUE(hits.back().last);
+  EXPECT_GE(count.armed_hits, spec.skip_hits + spec.most_hits);
+  EXPECT_GE(count.first, armed);
+  EXPECT_GT(hits.front().time - count.first, std::chrono::microseconds(300)) << "three thousand traps";
+}
+
 TEST_F(MapProbesTest, AFunctionThatIsNotGosIsReadByItsArguments) {
   constexpr uint8_t kRdi = 0, kRcx = 3;  // by their places
   const std::string text = "apples and pears";

@@ -109,6 +109,7 @@ Json JsonOf(const v1::ListMapSitesResponse& response, const Sites& sites) {
           {"cost_ns", ToNanoseconds(response.cost()).count()},
           {"accesses_per_second", response.rate().per_second()},
           {"at_least", response.rate().at_least()},
+          {"in_long_bursts", response.in_long_bursts()},
           {"why_not", response.why_not().empty() ? Json(nullptr) : Json(response.why_not())},
           {"sites", std::move(list)}};
 }
@@ -124,6 +125,9 @@ void Print(const v1::ListMapSitesResponse& response, const Sites& sites, const O
                           RateText(response.rate()), FormatCount(response.hits(), "probe hit"),
                           FormatDuration(ToNanoseconds(response.cost())))},
              false);
+  if (response.in_long_bursts()) {
+    fmt::print("it uses maps in long bursts: what comes late in one is shown too seldom, or not at all\n");
+  }
   PrintLines(TableOf(sites, options.wide()).Render(), UseColor(options.color));
 }
 

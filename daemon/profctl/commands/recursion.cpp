@@ -40,10 +40,13 @@ absl::StatusOr<RecursionEvents> SortedEvents(const Options& options, bool active
   ASSIGN_OR_RETURN(const size_t sort, SortIndex(options, RecursionSortKeys()));
   ASSIGN_OR_RETURN(RecursionEvents events, Ask(options, active_only));
   SortRecursion(events, sort);
+  return events;
+}
+
+void Shorten(const Options& options, RecursionEvents& events) {
   if (options.limit > 0 && events.size() > static_cast<size_t>(options.limit)) {
     events.resize(static_cast<size_t>(options.limit));
   }
-  return events;
 }
 
 absl::StatusOr<v1::RecursionEvent> OneEvent(const Options& options, const std::string& id) {
@@ -115,9 +118,10 @@ absl::Status Watch(const Options& options) {
 }  // namespace
 
 int RunRecursionList(const Options& options, const RecursionOptions& recursion) {
-  const auto events = SortedEvents(options, recursion.active);
+  auto events = SortedEvents(options, recursion.active);
   if (!events.ok()) return Fail(events.status());
   if (options.json()) {
+    Shorten(options, *events);
     PrintJson(RecursionListJson(*events));
     return kExitOk;
   }
@@ -125,6 +129,7 @@ int RunRecursionList(const Options& options, const RecursionOptions& recursion) 
   // Honest programs recurse all the time.
   if (!recursion.all) std::erase_if(shown, [](const auto& event) { return event.grade() == "observed"; });
   const size_t hidden = events->size() - shown.size();
+  Shorten(options, shown);
   PrintLines(RecursionTable(shown, Now(), options.wide()).Render(), UseColor(options.color));
   if (hidden > 0) fmt::print(stderr, "{} that never grew: --all shows them\n", hidden);
   if (events->empty())

@@ -21,8 +21,8 @@ TEST_F(MapWindowsTest, ASuspectsWindowComesAtOnceWithItsHits) {
   EXPECT_EQ(window.binary, binary_);
   EXPECT_GE(window.use.length, 50ms) << "it was not full";
   EXPECT_EQ(windows_->Totals().tally.worst, 90us) << "traps and program, and half as much again";
-  EXPECT_EQ(windows_->CostOf(kProcess), windows_->Totals().tally.cost);
-  EXPECT_EQ(windows_->CostOf(kOther), 0us);
+  EXPECT_EQ(windows_->TallyOf(kProcess).cost, windows_->Totals().tally.cost);
+  EXPECT_EQ(windows_->TallyOf(kOther).cost, 0us);
   EXPECT_EQ(window.use.hits, 30u);
   EXPECT_EQ(window.use.price, 60us) << "traps and program";
   EXPECT_THAT(prober_.armings, ElementsAre(true)) << "once its traps were in place";

@@ -41,8 +41,9 @@ class NodeBooks {
 struct OpenWindow {
   WindowReason reason;
   nanoseconds expected;
-  uint64_t hits;       // planned
-  uint64_t functions;  // of an exact one
+  uint64_t hits;           // planned
+  uint64_t functions;      // of an exact one
+  bool forgotten = false;  // its process was removed meanwhile, and may have been added again
 };
 
 class World {
@@ -125,6 +126,7 @@ class World {
   }
   void Remove(ProcessId process) {
     scheduler_.Remove(process);
+    if (const auto open = open_.find(process); open != open_.end()) open->second.forgotten = true;
     accounts_.erase(process);
     suspects_.erase(process);
   }
@@ -156,7 +158,7 @@ class World {
     open_.erase(process);
     WindowOutcome outcome{.process = process, .attached = !OneIn(20)};
     const bool exact = IsExact(window.reason);
-    const uint64_t end = exact ? window.hits : 200;
+    const uint64_t end = window.hits;
     if (outcome.attached) {
       const uint64_t beyond = exact ? (window.functions - 1) * end : OneIn(30) ? 500 * end : end / 2;
       outcome.hits = OneIn(4) ? Upto(end) : end + Upto(beyond + 1);
@@ -197,7 +199,7 @@ class World {
     EXPECT_LE(all_.beyond(), overruns);
   }
   void CheckProcess(Account& account, const OpenWindow& window, nanoseconds cost) {
-    account.excess = std::max(account.excess, cost - window.expected);
+    account.excess = std::max(account.excess, window.forgotten ? cost : cost - window.expected);
     account.spent += cost;
     if (window.reason == WindowReason::kRound) account.spent_in_turns += cost;
     // What else it pays comes unasked.

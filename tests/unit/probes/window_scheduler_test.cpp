@@ -48,12 +48,25 @@ TEST_F(WindowSchedulerTest, ASuspectThatCanPayMoreIsLookedAtForLonger) {
 }
 
 TEST_F(WindowSchedulerTest, OneThatIsAskedForPaysWithAHundredth) {
-  scheduler.Add(Pid(1), 100 * kExpected - 1us, now);
+  const auto least = kExpected - 176us;  // of 24 hits
+  scheduler.Add(Pid(1), 100 * least - 1us, now);
   EXPECT_TRUE(scheduler.Ask(Pid(1), now + 10s));
   EXPECT_THAT(Open(), IsEmpty());
-  scheduler.OnCpuTime(Pid(1), 100 * kExpected + 1us);
+  scheduler.OnCpuTime(Pid(1), 100 * least + 1us);
   EXPECT_THAT(Open(), ElementsAre(1));
   EXPECT_EQ(last.reason, WindowReason::kAsked);
+  EXPECT_EQ(last.most_hits, 24u) << "what it can pay";
+}
+
+TEST_F(WindowSchedulerTest, HitsThatPassArePaidToo) {
+  scheduler.Add(Pid(1), 1000 * (kExpected + 300us) - 1us, now);
+  scheduler.OnMapShare(Pid(1), 0.5);
+  scheduler.SetPassedHits(Pid(1), 300);
+  EXPECT_THAT(Open(), IsEmpty());
+  scheduler.OnCpuTime(Pid(1), 1000 * (kExpected + 300us) + 1us);
+  EXPECT_THAT(Open(), ElementsAre(1));
+  EXPECT_EQ(last.passed_hits, 300u);
+  EXPECT_EQ(last.most_hits, 200u);
 }
 
 TEST_F(WindowSchedulerTest, OnlyTurnsUseUpTheStandingShare) {

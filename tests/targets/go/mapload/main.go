@@ -1,7 +1,7 @@
 // Command mapload uses maps at a steady pace, each kind of access in a function of its own, and prints how many of each
 // there were, with the time and its CPU time, four times a second.
 //
-//	mapload [--pause NANOSECONDS] [--sleep MILLISECONDS] [--seconds S] [--threads N]
+//	mapload [--pause NANOSECONDS] [--sleep MILLISECONDS [--late N]] [--seconds S] [--threads N]
 //
 // Between two accesses it works for about so long.
 package main
@@ -33,6 +33,7 @@ type world struct {
 var (
 	pause   = flag.Int64("pause", 2000, "about so many nanoseconds of work between accesses")
 	sleep   = flag.Int64("sleep", 0, "milliseconds of sleep after each ten rounds")
+	late    = flag.Int("late", 0, "reads of points before that sleep")
 	seconds = flag.Float64("seconds", 600, "how long to run")
 	threads = flag.Int("threads", 1, "goroutines that do the same")
 	counts  [8]int64
@@ -184,6 +185,10 @@ func main() {
 			for i := 0; ; i++ {
 				w.round(i, &counts)
 				if *sleep > 0 && i%10 == 9 {
+					for j := 0; j < *late; j++ {
+						w.readPoint(j)
+					}
+					atomic.AddInt64(&counts[readPoint], int64(*late))
 					time.Sleep(time.Duration(*sleep) * time.Millisecond)
 				}
 			}
