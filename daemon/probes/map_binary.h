@@ -34,8 +34,6 @@ struct RecursingThread {
   BootTime seen{};              ///< there
   uint64_t load_bias = 0;       ///< where the process has its program's text: address minus file offset
   std::vector<uint64_t> cycle;  ///< return addresses, as file offsets
-  /// Of the binary's sites those that this code calls, the nearest call first; nothing: nobody has looked.
-  std::optional<std::vector<size_t>> called;
 };
 
 /// The functions of one kind that the configuration describes, in one binary.
@@ -64,7 +62,7 @@ bool IsUnchanged(const MapBinary& binary);
 /// Keys that a function gets as numbers become numbers; others stay if they are text, else there is the hash.
 void SpellKeys(const MapBinary& binary, std::vector<MapHit>& hits);
 
-/// As in RecursingThread::called. Reads the binary's code.
+/// Of its sites those that the code of the cycle calls, the nearest call first. Reads that code.
 std::vector<size_t> SitesCalled(const MapBinary& binary, const std::vector<uint64_t>& cycle);
 
 /// Where a window of breakpoints looks for a recursion's map.

@@ -265,7 +265,7 @@ void MapWindows::LookForCalls() {
   std::vector<ProcessId> wanted;
   for (const auto& [process, since] : suspect_since_) {
     const auto known = known_.find(process);
-    if (known == known_.end() || !known->second.recursion || known->second.recursion->called) continue;
+    if (known == known_.end() || !known->second.recursion || KnowsCalls(known->second)) continue;
     if (now - known->second.looked >= kPause) wanted.push_back(process);
   }
   for (const ProcessId& process : wanted) {
@@ -273,13 +273,14 @@ void MapWindows::LookForCalls() {
     if (known == known_.end() || !known->second.recursion) continue;
     known->second.looked = now;
     const auto binary = known->second.binary;
-    const std::vector<uint64_t> cycle = known->second.recursion->cycle;
+    std::vector<uint64_t> cycle = known->second.recursion->cycle;
     lock.unlock();
     std::vector<size_t> called = SitesCalled(*binary, cycle);
     lock.lock();
     known = known_.find(process);
     if (known == known_.end() || known->second.binary != binary || !known->second.recursion) continue;
-    known->second.recursion->called = std::move(called);
+    known->second.called = std::move(called);
+    known->second.looked_at = std::move(cycle);
     TellFunctions(process, known->second);
   }
 }

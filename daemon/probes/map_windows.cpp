@@ -116,15 +116,17 @@ void MapWindows::OnRecursion(const ProcessId& process, RecursingThread thread) {
   const auto known = known_.find(process);
   // Breakpoints are set where the program's own file is mapped: of what is in a library nothing is known there.
   if (known == known_.end() || !known->second.binary->names.empty()) return;
-  const auto& before = known->second.recursion;
-  if (before && std::ranges::is_permutation(before->cycle, thread.cycle)) thread.called = before->called;
   known->second.recursion = std::move(thread);
-  if (!known->second.recursion->called && suspect_since_.contains(process)) Wake();
+  if (suspect_since_.contains(process) && !KnowsCalls(known->second)) Wake();
+}
+
+// From another leaf the same cycle begins elsewhere.
+bool MapWindows::KnowsCalls(const Known& known) {
+  return known.looked_at && std::ranges::is_permutation(*known.looked_at, known.recursion->cycle);
 }
 
 RecursionSites MapWindows::NextSites(const Known& known) {
-  return SitesOfRecursion(*known.binary, known.recursion->called.value_or(std::vector<size_t>{}), known.tried,
-                          known.turn);
+  return SitesOfRecursion(*known.binary, known.called, known.tried, known.turn);
 }
 
 void MapWindows::TellFunctions(const ProcessId& process, const Known& known) {

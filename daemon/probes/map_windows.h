@@ -119,6 +119,7 @@ class MapWindows {
   /// What its next window by breakpoints would look at, and telling the scheduler how many functions these are.
   struct Known;
   static RecursionSites NextSites(const Known& known);
+  static bool KnowsCalls(const Known& known);
   void TellFunctions(const ProcessId& process, const Known& known);
   bool AnyOpen() const;
   bool AnyFresh(BootTime now) const;
@@ -138,7 +139,9 @@ class MapWindows {
     std::set<size_t> tried;
     bool seldom = false;
     uint64_t turn = 0;
-    BootTime looked{};  // for what its recursion calls
+    std::vector<size_t> called;  // sites, by the cycle that was looked at last
+    std::optional<std::vector<uint64_t>> looked_at;
+    BootTime looked{};
     bool told_why_not = false;
   };
   std::map<ProcessId, Known> known_;

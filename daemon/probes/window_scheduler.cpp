@@ -295,7 +295,7 @@ WindowPlan WindowScheduler::Begin(const ProcessId& process, Entry& entry, Window
           .reason = reason,
           .most_hits = hits - passed,
           .passed_hits = passed,
-          .longest = LongestOf(reason)};
+          .longest = LongestOf(passed > 0 ? WindowReason::kAsked : reason)};  // over a rest, too
 }
 
 void WindowScheduler::OnClosed(const WindowOutcome& outcome, BootTime now) {
