@@ -253,6 +253,8 @@ void Detector::Show(Run& run, const RecursionReading& reading, const Cycle& cycl
     // The evidence of an end stays until another stack grows; what a process does while it dies is no other.
     const bool died = event.state != RecursionState::kEnded;
     if (run.grade == RecursionGrade::kObserved || (died && reading.process == event.process)) return;
+    // It may have grown beside the one that died, and end in peace.
+    if (died && !story.before) story.before = event;
     event.state = RecursionState::kActive;
     event.grade = RecursionGrade::kObserved;
     story.shown = key;
