@@ -352,6 +352,18 @@ TEST_F(Ends, WhatIsSaidToHaveCrashedIsTheProcessThatDid) {
   EXPECT_FALSE(Story().state == kCrashed && Story().process.pid == 2) << Story().reason;
 }
 
+TEST_F(Ends, ADeathIsNotForgottenForAnotherProcessThatGrewMeanwhile) {
+  Grow(Goroutine(7, 1));
+  RunAway(Goroutine(7, 2));
+  Overflow(Goroutine(7, 2));
+  End(2, Exited(2));
+  EXPECT_EQ(State(), kCrashed);
+  Grow(Goroutine(7, 1));
+  End(1, kKill);
+  EXPECT_EQ(State(), kCrashed);
+  EXPECT_EQ(Story().process.pid, 2u);
+}
+
 TEST_F(Ends, OfTwoProcessesOfAStoryTheDeadOneIsNamed) {
   RunAway(Goroutine(7, 2));  // newer, and as bad: it is shown
   Grow(Goroutine(7, 1));

@@ -137,18 +137,6 @@ TEST_F(Stories, AnOccurrenceThatOnlyGrowsLeavesTheEvidenceOfACrash) {
   EXPECT_EQ(Story().process.pid, 1u);
 }
 
-TEST_F(Stories, ADeathIsNotForgottenForAnotherProcessThatGrewMeanwhile) {
-  Grow(Goroutine(7, 1));
-  RunAway(Goroutine(7, 2));
-  Overflow(Goroutine(7, 2));
-  End(2, Exited(2));
-  EXPECT_EQ(State(), kCrashed);
-  Grow(Goroutine(7, 1));
-  End(1, kKill);
-  EXPECT_EQ(State(), kCrashed);
-  EXPECT_EQ(Story().process.pid, 2u);
-}
-
 TEST_F(Stories, AnOccurrenceThatIsProjectedReplacesTheEvidence) {
   CrashOnce(1);
   RunAway(Goroutine(7, 2));
