@@ -113,9 +113,10 @@ class Maps(DaemonCase):
     def test_keys_are_hashes(self):
         program = self.use(go_target("mapload"))
         program.event("ready")
-        answer = eventually(lambda: self.answer(program)["sites"] and self.answer(program), 20)
-        self.assertTrue(any(site["top_key_hash"] for site in answer["sites"]))
-        for site in answer["sites"]:
+        # The first window of a young program is small, and tells of no key that it is more than chance.
+        sites = eventually(lambda: [site for site in self.answer(program)["sites"] if site["top_key_hash"]], 20)
+        self.assertTrue(sites)
+        for site in sites:
             self.assertIsNone(site["top_key"])
 
     def test_other_programs_say_why_not(self):
