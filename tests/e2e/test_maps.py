@@ -52,7 +52,9 @@ class Maps(DaemonCase):
                 eventually(lambda: self.answer(program)["sites"], 20)
                 answer, truth = self.settle(program)
                 self.daemon.record(program.pid, 1)  # metrics know what has been stored
-                metrics = self.daemon.metrics()
+                of = '{namespace="",pod="",container="",command="mapload"}'
+                metrics = eventually(lambda: [page for page in (self.daemon.metrics(),)
+                                              if "profd_go_map_cpu_ratio" + of in page], 10)[0]
                 program.stop()  # the next one is to have a CPU of its own
                 self.assertIsNone(answer["why_not"])
                 sites = {site["caller"]: site for site in answer["sites"]}
@@ -61,7 +63,6 @@ class Maps(DaemonCase):
                 # Seldom does a machine whose CPUs are all in use take one away in one of these few windows.
                 self.assertLess(total / 1.5, answer["accesses_per_second"])
                 self.assertLess(answer["accesses_per_second"], 1.3 * total)
-                of = '{namespace="",pod="",container="",command="mapload"}'
                 self.assertLess(total / 1.5, metrics["profd_go_map_accesses_per_second" + of])
                 self.assertLess(metrics["profd_go_map_accesses_per_second" + of], 1.3 * total)
                 self.assertGreater(metrics["profd_go_map_cpu_ratio" + of], 0)
@@ -78,8 +79,8 @@ class Maps(DaemonCase):
                         self.assertEqual(site["entries"], entries, name)
                     self.assertTrue(site["file"].endswith("mapload/main.go"), site)
                     share = truth[counted] / total
-                    # One goroutine's windows are of ten rounds each.
-                    self.assertAlmostEqual(site["share_percent"] / 100, share, delta=0.005, msg=name)
+                    # Windows are of ten rounds each; a young program's first are smaller, and end within one.
+                    self.assertAlmostEqual(site["share_percent"] / 100, share, delta=0.015, msg=name)
 
     def test_libraries_that_reach_into_maps(self):
         operations = {"main.reflectDelete": "delete", "main.reflectRange": "iterate", "main.reflectKeys": "iterate",
