@@ -71,7 +71,7 @@ absl::StatusOr<std::unique_ptr<MapProbing>> MapProbing::Create(const Config& con
 }
 
 // With the lock held.
-std::shared_ptr<const MapBinary> MapProbing::BinaryOf(const GoProgram& program, bool& is_new) {
+std::shared_ptr<const MapBinary> MapProbing::BinaryOf(const GoProgram& program) {
   std::weak_ptr<const MapBinary>& known = binaries_[program.file];
   if (auto binary = known.lock()) return binary;
   auto made = MapBinaryOf(program.facts, program.path, UniqueFd(fcntl(program.fd.get(), F_DUPFD_CLOEXEC, 0)));
@@ -82,22 +82,28 @@ std::shared_ptr<const MapBinary> MapProbing::BinaryOf(const GoProgram& program, 
   std::erase_if(binaries_, [](const auto& one) { return one.second.expired(); });
   auto binary = std::make_shared<const MapBinary>(*std::move(made));
   binaries_[program.file] = binary;
-  is_new = true;
   return binary;
+}
+
+void MapProbing::Sweep(const std::shared_ptr<const MapBinary>& binary) {
+  {
+    std::lock_guard lock(mutex_);
+    std::erase_if(swept_, [](const auto& one) { return one.expired(); });
+    if (!swept_.insert(binary).second) return;
+  }
+  if (const absl::Status swept = probes_->Sweep(binary->fd.get(), binary->sites); !swept.ok()) parts_.on_error(swept);
 }
 
 void MapProbing::OnProgram(const GoProgram& program) {
   std::shared_ptr<const MapBinary> binary;
-  bool is_new = false;
   {
     std::lock_guard lock(mutex_);
-    binary = BinaryOf(program, is_new);
+    binary = BinaryOf(program);
   }
   if (!binary) return;
   stage_.OnProgram(program.process);
   windows_->Add(program.process, binary);
-  if (!is_new) return;
-  if (const absl::Status swept = probes_->Sweep(binary->fd.get(), binary->sites); !swept.ok()) parts_.on_error(swept);
+  Sweep(binary);
 }
 
 void MapProbing::OnEnd(const ProcessId& process) {
@@ -116,6 +122,7 @@ void MapProbing::LookForDescribed(const ProcessId& process, Symbolizer::Patience
     NoteWhyNot(process, binary.status());
   } else if (*binary && windows_->Add(process, *binary)) {
     stage_.OnDescribed(process, *binary);
+    Sweep(*binary);
   }
 }
 
@@ -173,7 +180,7 @@ MapAnswer MapProbing::MapsOf(const Process& process) {
   } else if (!enabled_) {
     answer.why_not = "probes are off: 'profctl probes on'";
   } else if (std::accumulate(tally.windows.begin(), tally.windows.end(), uint64_t{0}) == 0) {
-    answer.why_not =
+    answer.why_not_yet =
         "it has used too little CPU time to be probed, which may cost it a small part of that: ask again later";
   }
   return answer;

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,7 +62,9 @@ class MapProbing {
 
  private:
   MapProbing(const Config& config, MapProbingParts parts, std::unique_ptr<MapProbes> probes);
-  std::shared_ptr<const MapBinary> BinaryOf(const GoProgram& program, bool& is_new);
+  std::shared_ptr<const MapBinary> BinaryOf(const GoProgram& program);
+  /// What a killed profd has left in its processes, once a binary. Waits for the kernel.
+  void Sweep(const std::shared_ptr<const MapBinary>& binary);
   /// What is not answered within `patience` is looked for again with the next segment.
   void LookForDescribed(const ProcessId& process, Symbolizer::Patience patience);
   void NoteWhyNot(const ProcessId& process, const absl::Status& why);
@@ -72,6 +75,7 @@ class MapProbing {
   MapStage stage_;
   mutable std::mutex mutex_;
   std::map<FileIdentity, std::weak_ptr<const MapBinary>> binaries_;
+  std::set<std::weak_ptr<const MapBinary>, std::owner_less<>> swept_;
   std::map<ProcessId, std::string> why_not_;  // which programs are not probed
   std::atomic<bool> enabled_;
   std::unique_ptr<MapWindows> windows_;  // last: its threads use the rest

@@ -25,6 +25,7 @@ struct MapAnswer {
   uint64_t hits = 0;                ///< that this is known from
   std::chrono::nanoseconds cost{};  ///< of the process's time, for all its windows
   bool in_long_bursts = false;      ///< what comes late in them is shown too seldom
+  std::string why_not_yet;          ///< why nothing is known now, where it may be in a moment
   std::string why_not;              ///< why nothing is known; empty: something is, or it uses no maps
 };
 

@@ -187,6 +187,7 @@ MapUse MapWindows::UseOf(const OpenWindow& window, std::chrono::nanoseconds trap
           .threads = std::max<size_t>(1, threads.size())};
 }
 
+// With the lock held.
 void MapWindows::LearnBursts(const OpenWindow& window) {
   const auto known = known_.find(window.plan.process);
   if (known == known_.end() || window.plan.reason == WindowReason::kSuspect) return;
@@ -195,8 +196,7 @@ void MapWindows::LearnBursts(const OpenWindow& window) {
   for (const MapHit& hit : window.hits) times.push_back(hit.time);
   // Of a few functions there are as many hits the fewer.
   if (window.functions.none()) bursts.Add(window.armed, window.count.first, window.plan.passed_hits, times);
-  scheduler_.SetPassedHits(window.plan.process,
-                           bursts.longest() == 0 ? 0 : random_() % std::min(bursts.longest(), Bursts::kMostHits));
+  scheduler_.SetPassedHits(window.plan.process, bursts.longest() == 0 ? 0 : random_() % bursts.longest());
 }
 
 // To what the next window of that recursion is to look at. With the lock held.

@@ -115,11 +115,11 @@ class MapWindows {
   void TellFailure(const OpenWindow& window);
   void Wait();
   void Wake();
-  /// With the lock held.
-  /// What its next window by breakpoints would look at, and telling the scheduler how many functions these are.
   struct Known;
+  /// What its next window by breakpoints would look at.
   static RecursionSites NextSites(const Known& known);
   static bool KnowsCalls(const Known& known);
+  /// With the lock held.
   void TellFunctions(const ProcessId& process, const Known& known);
   bool AnyOpen() const;
   bool AnyFresh(BootTime now) const;

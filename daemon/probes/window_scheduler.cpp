@@ -48,7 +48,7 @@ WindowScheduler::WindowScheduler(const WindowOptions& options, unsigned cpus)
 
 // Any window that may be expected fits in, or it never opened.
 nanoseconds WindowScheduler::DepthOf(double share) const {
-  const nanoseconds dearest = options_.hit_price * (options_.hits + LongestOverrun(options_.hits));
+  const nanoseconds dearest = options_.hit_price * (Bursts::kMostHits + options_.hits + LongestOverrun(options_.hits));
   return std::max(ShareOf(share, options_.kept), dearest);
 }
 
@@ -115,7 +115,7 @@ void WindowScheduler::SetSuspects(std::set<ProcessId> suspects) {
 void WindowScheduler::SetPassedHits(const ProcessId& process, uint64_t hits) {
   Entry* const entry = Find(process);
   if (entry == nullptr) return;
-  entry->passed_hits = hits;
+  entry->passed_hits = std::min(hits, Bursts::kMostHits);
   Enqueue(process, *entry);
 }
 
@@ -338,6 +338,8 @@ std::optional<BootTime> WindowScheduler::NextDue(BootTime now) const {
     if (!wait || !HasSlot(reason)) return;
     BootTime at = std::max(now, due);
     if (*wait > nanoseconds(0)) at = std::max(at, earned_until_.value_or(now) + *wait);
+    // When nobody asks for it any more, it holds up nobody.
+    if (reason == WindowReason::kAsked) at = std::min(at, std::max(now, asked_.at(process)));
     next = std::min(next.value_or(at), at);
   };
   for (const WindowReason reason : {WindowReason::kSuspect, WindowReason::kAsked}) {

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "probes/allowance.h"
+#include "probes/bursts.h"
 #include "process/process_table.h"
 
 namespace profd {
@@ -120,7 +121,8 @@ class WindowScheduler {
   void OnMapShare(const ProcessId& process, double share);
   /// All of them. They may be processes that are added later, or never.
   void SetSuspects(std::set<ProcessId> suspects);
-  /// How many hits its next turn, or window that is asked for, lets pass before those that it is for.
+  /// How many hits, at most Bursts::kMostHits, its next turn, or window that is asked for, lets pass before those that
+  /// it is for.
   void SetPassedHits(const ProcessId& process, uint64_t hits);
   /// How many functions its next exact window would probe.
   void SetExactFunctions(const ProcessId& process, size_t functions);

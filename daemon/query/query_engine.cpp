@@ -208,6 +208,7 @@ absl::StatusOr<ProcessMaps> QueryEngine::Maps(const Selector& selector, const Pa
     if (!maps.answer.why_not.empty() || maps.answer.hits >= before + kEnoughHits) break;
     if (!pause(kLookAgain)) return Error(absl::StatusCode::kCancelled, "the question was withdrawn");
   }
+  if (maps.answer.why_not.empty()) maps.answer.why_not = maps.answer.why_not_yet;
   return maps;
 }
 

@@ -132,14 +132,14 @@ class Maps(DaemonCase):
         """A program that rests most of the time: each window that opens meanwhile would see how a burst begins."""
         program = self.use(go_target("mapload", "--pause", 0, "--sleep", 5, "--late", 300))
         program.event("ready")
-        self.assertTrue(eventually(lambda: self.answer(program)["hits"] >= 3000, 90, every=0), self.answer(program))
+        self.assertTrue(eventually(lambda: self.answer(program)["hits"] >= 2000, 90, every=0), self.answer(program))
         counts = eventually(lambda: counts_of(program), 5)["counts"]
         truth = {FUNCTIONS_OF[name]: 100 * count / sum(counts.values()) for name, count in counts.items()}
         answer = self.answer(program)
         shown = {site["caller"]: site["share_percent"] for site in answer["sites"]}
         self.assertFalse(answer["in_long_bursts"])
-        # Each window sees one part of a burst, and there are fifteen: two standard errors are 24 %.
-        self.assertAlmostEqual(shown["main.(*world).readPoint"], truth["main.(*world).readPoint"], delta=36,
+        # Each window sees one part of a burst, and there are ten: three standard errors are 42 %.
+        self.assertAlmostEqual(shown["main.(*world).readPoint"], truth["main.(*world).readPoint"], delta=42,
                                msg=(shown, truth))
 
     def test_who_has_used_no_cpu_time_is_told_to_be_poor(self):
@@ -153,13 +153,14 @@ class Maps(DaemonCase):
     def test_the_budget_is_kept(self):
         program = self.use(go_target("mapload", "--pause", 0))
         program.event("ready")
-        began = time.monotonic()
-        for _ in range(5):
+        end = time.monotonic() + 10
+        while time.monotonic() < end:  # as often as it can pay
             self.answer(program)
-        passed = time.monotonic() - began
+        used = eventually(lambda: counts_of(program), 5)["cpu_ns"]
+        answer = self.answer(program)
         windows = self.daemon.json("status")["map_windows"]
-        self.assertGreater(windows["hits"], 200)
-        self.assertLess(windows["cost_ns"] / 1e9, 0.01 * (passed + 10) + 3 * windows["worst_ns"] / 1e9)
+        self.assertGreater(answer["cost_ns"], 0.001 * used, "it was looked at all the time")
+        self.assertLess(answer["cost_ns"], 0.01 * used + windows["worst_ns"])
         placed = [one for one in windows["placements"] if one["path"] == str(build_go("mapload"))]
         self.assertEqual(len(placed), 1, windows["placements"])
         self.assertGreater(placed[0]["at_entry"] + placed[0]["behind_entry"], 15)

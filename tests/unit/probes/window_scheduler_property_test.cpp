@@ -79,7 +79,7 @@ class World {
  private:
   NodeBooks BooksOf(double share_of_cpus) const {
     const double share = share_of_cpus * cpus_;
-    return {share, std::max(share * Ns(10s), Ns(options_.hit_price * 11 * options_.hits))};
+    return {share, std::max(share * Ns(10s), Ns(options_.hit_price * (11 * options_.hits + Bursts::kMostHits)))};
   }
   uint64_t Upto(uint64_t limit) { return random_() % limit; }
   bool OneIn(uint64_t times) { return Upto(times) == 0; }
@@ -101,7 +101,7 @@ class World {
 
   void Happen() {
     const ProcessId process = AnyProcess();
-    switch (Upto(11)) {
+    switch (Upto(12)) {
       case 0: return Add(process.tgid < 60 ? Pid(static_cast<uint32_t>(Upto(60))) : process);
       case 1:
         if (OneIn(8)) Remove(process);
@@ -110,6 +110,7 @@ class World {
       case 3: return Suspect();
       case 4: return Ask(process);
       case 5: return Burden(process);
+      case 7: return scheduler_.SetPassedHits(process, Upto(2 * Bursts::kMostHits));
       case 6: return SetExactFunctions(process, 1 + Upto(4));
       default:
         if (!open_.empty()) Close(std::next(open_.begin(), static_cast<ptrdiff_t>(Upto(open_.size())))->first);
@@ -185,7 +186,7 @@ class World {
     if (IsExact(plan.reason)) {
       return options_.exact_hit_price * plan.most_hits * accounts_.at(plan.process).exact_functions;
     }
-    return options_.hit_price * (plan.most_hits + std::ranges::max(overruns_));
+    return options_.hit_price * (plan.passed_hits + plan.most_hits + std::ranges::max(overruns_));
   }
 
   void CheckNode(const OpenWindow& window, nanoseconds cost) {
@@ -211,7 +212,7 @@ class World {
     ++opened_.at(static_cast<size_t>(plan.reason));
     ASSERT_TRUE(accounts_.contains(plan.process)) << "it has ended";
     const Account& account = accounts_.at(plan.process);
-    const OpenWindow window{plan.reason, Expected(plan), plan.most_hits, account.exact_functions};
+    const OpenWindow window{plan.reason, Expected(plan), plan.passed_hits + plan.most_hits, account.exact_functions};
     ASSERT_TRUE(open_.try_emplace(plan.process, window).second) << "two of one process";
     EXPECT_LE(Ns(account.spent + account.other + Expected(plan)), 0.01 * Ns(account.cpu) + kRounding);
     if (plan.reason == WindowReason::kRound) {

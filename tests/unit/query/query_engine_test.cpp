@@ -187,5 +187,21 @@ TEST_F(QueryEngineTest, ProcessesAreSortedByPidAndFiltered) {
   EXPECT_EQ(engine.Processes({.pid = 99}).status().code(), absl::StatusCode::kNotFound);
 }
 
+TEST_F(QueryEngineTest, WhyMapsAreNotKnownYetIsSaidWhenNothingCame) {
+  backend.maps.why_not_yet = "it is poor";
+  const auto before = clock.Boot();
+  auto maps = engine.Maps({.pid = 10}, pause);
+  ASSERT_TRUE(maps.ok()) << maps.status();
+  EXPECT_EQ(maps->answer.why_not, "it is poor");
+  EXPECT_GE(clock.Boot() - before, 5s) << "it might have come";
+  maps = engine.Maps({.pid = 10}, [this](std::chrono::nanoseconds length) {
+    clock.Advance(length);
+    backend.maps = {.hits = 200};
+    return true;
+  });
+  EXPECT_EQ(maps->answer.why_not, "");
+  EXPECT_EQ(maps->answer.hits, 200u);
+}
+
 }  // namespace
 }  // namespace profd
