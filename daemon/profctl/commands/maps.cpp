@@ -126,7 +126,8 @@ void Print(const v1::ListMapSitesResponse& response, const Sites& sites, const O
                           FormatDuration(ToNanoseconds(response.cost())))},
              false);
   if (response.in_long_bursts()) {
-    fmt::print("it uses maps in long bursts: what comes late in one is shown too seldom, or not at all\n");
+    fmt::print(
+        "it uses maps in bursts whose ends were not seen: what comes late in one is shown too seldom, or not at all\n");
   }
   PrintLines(TableOf(sites, options.wide()).Render(), UseColor(options.color));
 }
