@@ -93,7 +93,10 @@ RecursionSites SitesOfRecursion(const MapBinary& binary, const std::vector<size_
   const auto reads_by_any_key = [](const MapFunction& function) {
     return function.operation == MapFunction::Operation::kRead && function.key == MapFunction::Key::kPointer;
   };
-  if (order.empty()) add(reads_by_any_key);
+  if (order.empty()) {
+    add(reads_by_any_key);
+    std::ranges::reverse(order);  // mapaccess2 before mapaccess1: reflect and the old sync.Map call that
+  }
   for (size_t i = 0; i < std::min(order.size(), kMostGuesses); ++i) {
     if (!tried.contains(order[i])) return {.sites = {binary.sites[order[i]]}, .guess = order[i]};
   }
