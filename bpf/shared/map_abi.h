@@ -4,7 +4,7 @@
 
 #include "abi.h"
 
-#define PROFD_MAP_WINDOWS 8     // open at a time; a power of two
+#define PROFD_MAP_WINDOWS 16    // open at a time, and profd's own; a power of two
 #define PROFD_MAP_KEY_BYTES 64  // of a key that are hashed, or kept
 
 // Keys of the programs' statistics.

@@ -3,8 +3,8 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
+#include <vector>
 
 #include "process/proc_fs.h"
 #include "process/proc_maps.h"
@@ -46,9 +46,9 @@ absl::StatusOr<CalibrationSite> FindCalibrationSite() {
   return Error(absl::StatusCode::kInternal, "profd's own code is in no mapping");
 }
 
-std::chrono::nanoseconds MeasureTrap(const std::function<std::chrono::nanoseconds()>& program) {
-  constexpr int kBatches = 20, kBatch = kCalibrationHits / kBatches;
-  std::array<std::chrono::nanoseconds, kBatches> took{};
+std::chrono::nanoseconds MeasureTrap(const std::function<std::chrono::nanoseconds()>& program, int hits) {
+  constexpr int kBatch = 50;
+  std::vector<std::chrono::nanoseconds> took(static_cast<size_t>(hits / kBatch));
   for (std::chrono::nanoseconds& batch : took) {
     const std::chrono::nanoseconds before = program();
     const auto begin = std::chrono::steady_clock::now();
@@ -56,8 +56,9 @@ std::chrono::nanoseconds MeasureTrap(const std::function<std::chrono::nanosecond
     const auto end = std::chrono::steady_clock::now();
     batch = (end - begin - (program() - before)) / kBatch;
   }
-  std::ranges::nth_element(took, took.begin() + kBatches / 2);
-  return std::max(took[kBatches / 2], std::chrono::nanoseconds(0));
+  const auto middle = took.begin() + static_cast<ptrdiff_t>(took.size() / 2);
+  std::ranges::nth_element(took, middle);
+  return std::max(*middle, std::chrono::nanoseconds(0));
 }
 
 }  // namespace profd

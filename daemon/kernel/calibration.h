@@ -19,7 +19,8 @@ absl::StatusOr<CalibrationSite> FindCalibrationSite();
 
 inline constexpr int kCalibrationHits = 1000;
 /// Calls it that often. What one call takes, without what `program` has grown by: the time that the probe's program has
-/// taken over its life. The median of twenty batches: others use the CPUs too, and profd may start when they are busy.
-std::chrono::nanoseconds MeasureTrap(const std::function<std::chrono::nanoseconds()>& program);
+/// taken over its life. The median of batches of fifty: others use the CPUs too.
+std::chrono::nanoseconds MeasureTrap(const std::function<std::chrono::nanoseconds()>& program,
+                                     int hits = kCalibrationHits);
 
 }  // namespace profd

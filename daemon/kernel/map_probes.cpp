@@ -8,9 +8,12 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <thread>
 
 #include "kernel/bpf_object.h"
@@ -24,7 +27,9 @@
 namespace profd {
 namespace {
 
-static_assert(MapProber::kSlots == PROFD_MAP_WINDOWS);
+// The last place in the kernel is of the probe in profd itself.
+constexpr uint32_t kOwnSlot = PROFD_MAP_WINDOWS - 1;
+static_assert(MapProber::kSlots <= kOwnSlot);
 static_assert(MapProber::kBreakpoints == PROFD_MAP_BREAKPOINTS);
 static_assert(static_cast<int>(MapFunction::Key::kNone) == PROFD_MAP_KEY_NONE);
 static_assert(static_cast<int>(MapFunction::Key::kString) == PROFD_MAP_KEY_STRING);
@@ -49,9 +54,8 @@ class BpfMapProbes final : public MapProbes {
     LibbpfLog log;
     ring_ = ring_buffer__new(bpf_map__fd(skeleton_->maps.map_hits), OnRecord, this, nullptr);
     if (!ring_) return LibbpfError("mapping the ring of map hits", errno, log);
-    RETURN_IF_ERROR(Calibrate());
-    CalibrateBreakpoints();
-    return absl::OkStatus();
+    CalibrateBreakpoints();  // before there is a probe in that function
+    return Calibrate();
   }
 
   absl::Status Open(uint32_t slot, const MapWindowSpec& spec) override {
@@ -96,7 +100,19 @@ class BpfMapProbes final : public MapProbes {
     out_ = nullptr;
   }
 
-  std::chrono::nanoseconds trap_cost() const override { return trap_cost_; }
+  std::chrono::nanoseconds trap_cost() const override { return trap_cost_.load(); }
+
+  // The median of the latest: others use the CPUs too.
+  void MeasureTrapCost() override {
+    constexpr size_t kMostMeasured = 15;
+    constexpr int kHits = 250;
+    measured_.push_back(MeasureOwnTrap(kHits));
+    if (measured_.size() > kMostMeasured) measured_.pop_front();
+    std::vector<std::chrono::nanoseconds> sorted(measured_.begin(), measured_.end());
+    const auto middle = sorted.begin() + static_cast<ptrdiff_t>(sorted.size() / 2);
+    std::ranges::nth_element(sorted, middle);
+    trap_cost_ = *middle;
+  }
 
   std::optional<std::chrono::nanoseconds> breakpoint_cost() const override { return breakpoint_cost_; }
 
@@ -154,20 +170,26 @@ class BpfMapProbes final : public MapProbes {
     return 0;
   }
 
-  // On a function of our own, from a thread that is not the first: the filter has to take all threads of a process.
+  // On a function of our own, from a thread that is not the first: the filter has to take all threads of a process. The
+  // probe stays, to measure again.
   absl::Status Calibrate() {
     ASSIGN_OR_RETURN(const CalibrationSite site, FindCalibrationSite());
     MapWindowSpec spec{.process = {.tgid = static_cast<uint32_t>(getpid())}, .fd = site.file.get()};
     spec.sites = {{.offset = site.offset}};
-    RETURN_IF_ERROR(Open(0, spec));
-    std::thread([this] { trap_cost_ = MeasureTrap([this] { return CountOf(0).program; }); }).join();
-    const MapWindowCount count = Close(0);
+    RETURN_IF_ERROR(Open(kOwnSlot, spec));
+    std::thread([this] { measured_ = {MeasureOwnTrap(kCalibrationHits)}; }).join();
+    trap_cost_ = measured_.front();
+    const MapWindowCount count = CountOf(kOwnSlot);
     const uint64_t hits = count.hits + count.other_hits;
     if (hits < kCalibrationHits) {
       return Error(absl::StatusCode::kFailedPrecondition, "a probe in profd itself was hit {} times in {} calls", hits,
                    kCalibrationHits);
     }
     return absl::OkStatus();
+  }
+
+  std::chrono::nanoseconds MeasureOwnTrap(int hits) const {
+    return MeasureTrap([this] { return CountOf(kOwnSlot).program; }, hits);
   }
 
   // Machines without them do without.
@@ -231,9 +253,10 @@ class BpfMapProbes final : public MapProbes {
   const bool multi_;
   ring_buffer* ring_ = nullptr;
   std::vector<MapHit>* out_ = nullptr;  // while it reads
-  std::array<std::vector<Link>, kSlots> links_;
+  std::array<std::vector<Link>, kOwnSlot + 1> links_;
   std::array<Breakpoints, kSlots> breakpoints_;
-  std::chrono::nanoseconds trap_cost_{};
+  std::deque<std::chrono::nanoseconds> measured_;
+  std::atomic<std::chrono::nanoseconds> trap_cost_{};
   std::optional<std::chrono::nanoseconds> breakpoint_cost_;
   UniqueFd keeps_warm_;
 };

@@ -8,11 +8,7 @@ namespace profd {
 namespace {
 
 // By how much more than its price a hit delays a program, as was measured on programs that do little but use maps.
-constexpr double kDelayByPrice = 1.1, kDelayByPriceError = 0.15;
-// Fewer hits of thin windows tell nothing.
-constexpr double kLeastThinHits = 30;
-// Where the probes leave that part of a window to the program, their delay need not be known well.
-constexpr double kHardlyDelayed = 0.8;
+constexpr double kDelayByPrice = 1.03, kDelayByPriceError = 0.12;
 // The rate may be more than twice the estimate: that is none.
 constexpr double kWorstFactor = 2;
 
@@ -61,49 +57,55 @@ double AccessRate::RelativeVariance(const Sums& sums) {
   return (std::max(sums.variance, seen) + Square(sums.share_error)) / Square(sums.accesses);
 }
 
-// What is known of programs, and what the two kinds of windows say of this one, each by its weight. All accesses take
-// the same time without probes: of whole windows what is left of `slow`, of thin ones of all their time. The factor is
-// where both are equal.
-AccessRate::Factor AccessRate::DelayByPrice() const {
-  const Factor known{kDelayByPrice, kDelayByPriceError};
-  if (whole_.hits <= 0 || thin_.hits < kLeastThinHits) return known;
-  const double slow = whole_.time / whole_.hits, price = whole_.price / whole_.hits;
-  const double saved = thin_.accesses * price - thin_.price;
-  if (saved <= 0) return known;
-  const double fast = std::max(0.0, slow - kDelayByPrice * price);
-  const double variance = Square(thin_.accesses / saved) *
-                          (Square(slow) * RelativeVariance(whole_) + Square(fast) * RelativeVariance(thin_));
-  if (variance <= 0) return known;
-  const double measured = (thin_.accesses * slow - thin_.time) / saved;
-  const double of_known = 1 / Square(known.error), of_measured = 1 / variance;
-  return {(of_known * known.mean + of_measured * measured) / (of_known + of_measured),
-          1 / std::sqrt(of_known + of_measured)};
+// Of the means of either kind, in seconds: what lies between two accesses is `time` less the factor times `price`.
+struct AccessRate::Observation {
+  double time = 0, price = 0, variance = 0;
+};
+
+std::vector<AccessRate::Observation> AccessRate::Observations() const {
+  std::vector<Observation> all;
+  for (const Sums* sums : {&whole_, &thin_}) {
+    if (sums->accesses <= 0 || sums->time <= 0) continue;
+    const double time = sums->time / sums->accesses;
+    all.push_back({time, sums->price / sums->accesses, Square(time) * RelativeVariance(*sums)});
+  }
+  return all;
 }
 
-// Those windows that know best.
-AccessRate::Sums AccessRate::Telling(double delay_by_price) const {
-  if (thin_.hits < kLeastThinHits) return whole_;
-  if (whole_.time - delay_by_price * whole_.price < kHardlyDelayed * whole_.time) return thin_;
-  Sums both = whole_;
-  for (double Sums::*const sum : kSums) both.*sum += thin_.*sum;
-  return both;
+// The likeliest time between accesses, and factor, by weighted least squares: what is known of the factor is one
+// observation, and each kind of window another. Where probes leave most of the time to the program, the factor matters
+// little; where they do not, the two kinds tell it by what they differ in.
+AccessRate::Between AccessRate::BetweenAccesses() const {
+  double weights = 0, weighted_price = 0, weighted_square = 1 / Square(kDelayByPriceError);
+  double of_time = 0, of_factor = kDelayByPrice / Square(kDelayByPriceError);
+  for (const Observation& one : Observations()) {
+    const double weight = 1 / one.variance;
+    weights += weight;
+    weighted_price += weight * one.price;
+    weighted_square += weight * Square(one.price);
+    of_time += weight * one.time;
+    of_factor += weight * one.price * one.time;
+  }
+  const double determinant = weights * weighted_square - Square(weighted_price);
+  const double variance = weighted_square / determinant;
+  return {(weighted_square * of_time - weighted_price * of_factor) / determinant, std::sqrt(variance),
+          std::sqrt(std::max(0.0, variance - 1 / weights))};
 }
 
 MapRate AccessRate::Rate(double share, double hits) const {
-  const Factor factor = DelayByPrice();
-  const Sums sums = Telling(factor.mean);
-  if (sums.time <= 0 || sums.accesses <= 0 || share <= 0) return {};
-  const double error = 2 * std::sqrt(RelativeVariance(sums) + (hits > 0 ? (1 - share) / hits : 0));
-  const auto left = [&sums](double by_price) { return sums.time - std::max(0.0, by_price) * sums.price; };
+  double sure = std::numeric_limits<double>::infinity();
+  for (const Observation& one : Observations()) sure = std::min(sure, one.time);
+  if (std::isinf(sure) || share <= 0) return {};
+  const Between between = BetweenAccesses();
+  const double of_share = hits > 0 ? std::sqrt((1 - share) / hits) : 0;
+  const double error = 2 * std::hypot(between.error, of_share * between.mean);
   // What is certain assumes that half of the time at most was lost.
-  const double most = std::max(0.5 * sums.time, left(factor.mean - 2 * factor.error)), likely = left(factor.mean),
-               least = left(factor.mean + 2 * factor.error);
-  const double accesses = share * sums.accesses;
+  const double most = std::max(sure / 2, between.mean + error), least = between.mean - error;
   MapRate rate;
-  rate.low = std::max(0.0, 1 - error) * accesses / most;
-  rate.high = least > 0 ? (1 + error) * accesses / least : std::numeric_limits<double>::infinity();
-  rate.bound = likely <= 0 || likely > kWorstFactor * least;
-  rate.estimate = rate.bound ? rate.low : accesses / likely;
+  rate.low = share / most;
+  rate.high = least > 0 ? share / least : std::numeric_limits<double>::infinity();
+  rate.bound = between.mean <= 0 || between.mean > kWorstFactor * (between.mean - 2 * between.error_of_factor);
+  rate.estimate = rate.bound ? rate.low : share / between.mean;
   return rate;
 }
 

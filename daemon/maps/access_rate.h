@@ -3,6 +3,8 @@
 // are few have it: together they tell rate and delay apart. Pure.
 #pragma once
 
+#include <vector>
+
 #include "probes/map_use.h"
 
 namespace profd {
@@ -45,13 +47,15 @@ class AccessRate {
                                             &Sums::accesses_squared,
                                             &Sums::accesses_by_time,
                                             &Sums::time_squared};
-  struct Factor {
-    double mean = 0, error = 0;
+  struct Observation;
+  struct Between {
+    double mean = 0, error = 0;  // seconds
+    double error_of_factor = 0;  // of `error`: of not knowing the factor
   };
   static void Add(const MapUse& use, double accesses, Sums& sums);
   static double RelativeVariance(const Sums& sums);
-  Factor DelayByPrice() const;
-  Sums Telling(double delay_by_price) const;
+  std::vector<Observation> Observations() const;
+  Between BetweenAccesses() const;
 
   Sums whole_, thin_;
 };

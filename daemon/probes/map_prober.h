@@ -100,9 +100,11 @@ class MapProber {
   virtual int hits_fd() const = 0;
   /// Appends the hits that have come. Never blocks. One thread.
   virtual void Read(std::vector<MapHit>& out) = 0;
-  /// What each hit costs the process besides the program; measured at the start.
+  /// What each hit costs the process besides the program.
   virtual std::chrono::nanoseconds trap_cost() const = 0;
-  /// The same of a breakpoint of the CPU. Nothing: there are none to be had.
+  /// Measures that once more, within a millisecond: at the start the machine may have been busier. One thread.
+  virtual void MeasureTrapCost() = 0;
+  /// The same of a breakpoint of the CPU, measured at the start. Nothing: there are none to be had.
   virtual std::optional<std::chrono::nanoseconds> breakpoint_cost() const = 0;
 };
 

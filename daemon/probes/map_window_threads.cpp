@@ -160,7 +160,17 @@ void MapWindows::FinishClosed() {
     }
     changed_.notify_all();
   }
+  MeasureTrapCost();
   for (OpenWindow& window : complete) Finish(std::move(window));
+}
+
+// Of the machine as it is now.
+void MapWindows::MeasureTrapCost() {
+  constexpr std::chrono::milliseconds kPause{250};
+  const BootTime now = parts_.clock->Boot();
+  if (now - measured_ < kPause) return;
+  measured_ = now;
+  parts_.prober->MeasureTrapCost();
 }
 
 // Threads come and go. That a debugger, or the program itself, has all breakpoints is told once.
@@ -179,11 +189,15 @@ MapUse MapWindows::UseOf(const OpenWindow& window, std::chrono::nanoseconds trap
   const uint64_t passed = std::min(window.plan.passed_hits, count.armed_hits);
   const uint64_t hits = window.filled ? passed + window.plan.most_hits : count.armed_hits;
   const auto told = static_cast<int64_t>(std::clamp<uint64_t>(count.armed_hits - passed, 1, window.plan.most_hits));
+  // Hits that are not told take less: those that passed, and those before it was armed and after it was full.
+  const auto untold = static_cast<int64_t>(std::max<uint64_t>(count.hits + count.other_hits, told + 1)) - told;
+  const auto program =
+      count.program_of_told + static_cast<int64_t>(passed) * ((count.program - count.program_of_told) / untold);
   std::set<uint32_t> threads;
   for (const MapHit& hit : window.hits) threads.insert(hit.tid);
   return {.hits = hits,
           .length = window.filled.value_or(window.ended) - window.armed,
-          .price = (trap + count.program_of_told / told) * static_cast<int64_t>(hits),
+          .price = trap * static_cast<int64_t>(hits) + program,
           .threads = std::max<size_t>(1, threads.size())};
 }
 

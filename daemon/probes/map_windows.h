@@ -105,6 +105,7 @@ class MapWindows {
   absl::Status Open(uint32_t slot, const OpenWindow& window) const;
   void ReadHits();
   void FinishClosed();
+  void MeasureTrapCost();
   void LookForCalls();
   /// Its bursts, and how much of the next one passes.
   void LearnBursts(const OpenWindow& window);
@@ -148,6 +149,7 @@ class MapWindows {
   std::map<ProcessId, BootTime> suspect_since_;
   std::array<std::optional<OpenWindow>, MapProber::kSlots> windows_;
   uint64_t next_number_ = 1;
+  BootTime measured_{};
   bool enabled_ = false;
   std::minstd_rand random_{std::random_device{}()};
   std::vector<std::jthread> openers_;

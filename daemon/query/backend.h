@@ -75,7 +75,7 @@ struct MapWindowStatus {
   std::chrono::nanoseconds worst{};                         ///< of one window
   std::chrono::nanoseconds budget{};                        ///< that was there to spend
   std::string mechanism;                                    ///< "uprobe_multi, breakpoints"; empty: there are none
-  std::chrono::nanoseconds trap_cost{};                     ///< of a probe's hit, measured at the start
+  std::chrono::nanoseconds trap_cost{};                     ///< of a probe's hit, the median of the latest measurements
   std::optional<std::chrono::nanoseconds> breakpoint_cost;  ///< the same; nothing: there are none
   std::vector<MapPlacementStatus> placements;
 };

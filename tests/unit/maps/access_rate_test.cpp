@@ -32,8 +32,8 @@ TEST(AccessRate, IsHitsByTime) {
   rate.AddWhole({.hits = 100, .length = 10ms});
   EXPECT_NEAR(rate.Rate().estimate, 10'000, 1);
   EXPECT_FALSE(rate.Rate().bound);
-  EXPECT_NEAR(rate.Rate().low, 8000, 1) << "two standard errors";
-  EXPECT_NEAR(rate.Rate().high, 12'000, 1);
+  EXPECT_NEAR(rate.Rate().low, 1 / 120e-6, 1) << "two standard errors";
+  EXPECT_NEAR(rate.Rate().high, 1 / 80e-6, 1);
   rate.AddWhole({.hits = 0, .length = 10ms});
   EXPECT_NEAR(rate.Rate().estimate, 5000, 1) << "nothing is news, too";
   EXPECT_NEAR(rate.Rate(0.5, 50).estimate, 2500, 1);
@@ -41,7 +41,7 @@ TEST(AccessRate, IsHitsByTime) {
 
 TEST(AccessRate, TheDelayOfTheProbesIsTakenOff) {
   AccessRate rate;
-  rate.AddWhole(Program{.between = 2us, .delay = 1100ns, .price = 1us}.Window());
+  rate.AddWhole(Program{.between = 2us, .delay = 1030ns, .price = 1us}.Window());
   EXPECT_NEAR(rate.Rate().estimate, 500'000, 1000);
   EXPECT_FALSE(rate.Rate().bound);
 }
@@ -49,19 +49,19 @@ TEST(AccessRate, TheDelayOfTheProbesIsTakenOff) {
 TEST(AccessRate, ThreadsAreDelayedBesideEachOther) {
   AccessRate rate;
   // Two, each of which asks every 2 us.
-  rate.AddWhole({.hits = 200, .length = 100 * 3100ns, .price = 200us, .threads = 2});
+  rate.AddWhole({.hits = 200, .length = 100 * 3030ns, .price = 200us, .threads = 2});
   EXPECT_NEAR(rate.Rate().estimate, 1e6, 1000);
 }
 
 TEST(AccessRate, WhatDelaysMoreThanItsPriceIsSeenInWindowsOfFewerFunctions) {
-  const Program program{.between = 1us, .delay = 1600ns, .price = 1us};
+  const Program program{.between = 1us, .delay = 1300ns, .price = 1us};
   AccessRate rate;
   for (int i = 0; i < 10; ++i) rate.AddWhole(program.Window());
   const MapRate by_price = rate.Rate();
   for (int i = 0; i < 10; ++i) rate.AddThin(program.Window(0.25), 0.25, 2000);
   const MapRate by_both = rate.Rate();
   EXPECT_LT(by_price.estimate, 0.8 * program.rate());
-  EXPECT_NEAR(by_both.estimate, program.rate(), 0.05 * program.rate());
+  EXPECT_NEAR(by_both.estimate, program.rate(), 0.08 * program.rate());
   EXPECT_FALSE(by_both.bound);
   EXPECT_LT(by_both.low, program.rate());
   EXPECT_GT(by_both.high, program.rate());

@@ -52,6 +52,7 @@ class FakeProber final : public MapProber {
     return {.hits = hits_a_window, .program = program, .armed_hits = hits_a_window, .program_of_told = program};
   }
   int hits_fd() const override { return fd_.get(); }
+  void MeasureTrapCost() override { ++measured; }
   void Read(std::vector<MapHit>& out) override {
     std::lock_guard lock(mutex_);
     uint64_t count;
@@ -73,6 +74,7 @@ class FakeProber final : public MapProber {
   std::vector<bool> armings;
   std::optional<std::chrono::nanoseconds> breakpoint;
   bool no_breakpoints_left = false;
+  std::atomic<int> measured = 0;  ///< times that it was asked to measure the cost of a trap
   std::vector<std::string> keys;  // of the first hits
 
  private:

@@ -26,6 +26,7 @@ TEST_F(MapWindowsTest, ASuspectsWindowComesAtOnceWithItsHits) {
   EXPECT_EQ(window.use.hits, 30u);
   EXPECT_EQ(window.use.price, 60us) << "traps and program";
   EXPECT_THAT(prober_.armings, ElementsAre(true)) << "once its traps were in place";
+  EXPECT_EQ(prober_.measured, 1) << "what a trap costs, as the machine is now";
   EXPECT_EQ(prober_.open(), 0u);
 }
 
