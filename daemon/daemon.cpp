@@ -95,7 +95,8 @@ class LossWarning {
 
 class Daemon::Impl {
  public:
-  explicit Impl(const Config& config) : config_(config), checks_(CheckKernel(config.hardware_cycles)) {}
+  Impl(const Config& config, ProbeHolder* holder)
+      : config_(config), holder_(holder), checks_(CheckKernel(config.hardware_cycles)) {}
   ~Impl() { Stop(); }
 
   absl::Status Start() {
@@ -166,7 +167,8 @@ class Daemon::Impl {
                                     .on_go = [this](GoProgram program) { ConsiderProbes(program); },
                                     .on_process_event = [this](const ProcessEvent& event) { OnProcessEvent(event); }}));
     outlet_ = std::make_unique<RecursionOutlet>(OpenEvents(), LogError);
-    backend_->Attach({.pipeline = pipeline_.get(),
+    backend_->Attach({.holder = holder_,
+                      .pipeline = pipeline_.get(),
                       .sampler = sampler_.get(),
                       .monitor = monitor_.get(),
                       .symbolizer = symbolizer_.get(),
@@ -198,9 +200,9 @@ class Daemon::Impl {
   }
 
   absl::Status StartTripwires() {
-    ASSIGN_OR_RETURN(
-        tripwires_,
-        Tripwires::Create({.has_exclusions = !config_.exclude.empty(), .suspect_hz = config_.suspect_hz}, *sampler_));
+    ASSIGN_OR_RETURN(tripwires_,
+                     Tripwires::Create({.has_exclusions = !config_.exclude.empty(), .suspect_hz = config_.suspect_hz},
+                                       *sampler_, holder_));
     const double budget = config_.map_probe_budget / 100;
     probes_ = std::make_unique<ProbeKeeper>(
         tripwires_.get(), [this](const ProcessId& process) { return ReadCpuTime(proc_fs_, process); }, budget,
@@ -252,7 +254,8 @@ class Daemon::Impl {
   // Without them profd still profiles, and finds recursion.
   void StartMapProbes() {
     auto created =
-        MapProbing::Create(config_, {.resolver = pipeline_->resolver(),
+        MapProbing::Create(config_, {.holder = holder_,
+                                     .resolver = pipeline_->resolver(),
                                      .symbolizer = symbolizer_.get(),
                                      .proc_fs = &proc_fs_,
                                      .clock = &clock_,
@@ -285,6 +288,7 @@ class Daemon::Impl {
   }
 
   Config config_;  // as it runs: the start's, and what was reloaded since
+  ProbeHolder* const holder_;
   // In the order of their construction. Each uses only what stands above it; the backend uses what Attach() gave it
   // too, until Detach().
   SystemClock clock_;
@@ -314,8 +318,8 @@ class Daemon::Impl {
 Daemon::Daemon(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Daemon::~Daemon() = default;
 
-absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config) {
-  auto impl = std::make_unique<Impl>(config);
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config, ProbeHolder* holder) {
+  auto impl = std::make_unique<Impl>(config, holder);
   RETURN_IF_ERROR(impl->Start());
   return std::unique_ptr<Daemon>(new Daemon(std::move(impl)));
 }

@@ -8,12 +8,14 @@
 
 namespace profd {
 
+class ProbeHolder;
+
 class Daemon {
  public:
   /// Opens socket and port, loads the kernel side, starts sampling. Unimplemented or PermissionDenied: this kernel or
   /// privilege cannot run it (the message names what is missing and the remedy). Other errors: a socket or port in use,
-  /// a directory not writable, no memory.
-  static absl::StatusOr<std::unique_ptr<Daemon>> Start(const Config& config);
+  /// a directory not writable, no memory. `holder` outlives it.
+  static absl::StatusOr<std::unique_ptr<Daemon>> Start(const Config& config, ProbeHolder* holder);
   ~Daemon();
 
   /// Clients first: their calls end. Then sampling, after a last flip.

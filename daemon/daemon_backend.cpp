@@ -247,6 +247,7 @@ DaemonStatus DaemonBackend::Status() const {
   }
   status.http_token_file = config_.http.empty() ? "" : config_.http_token_file;
   if (!ready()) return status;
+  status.cpu += parts_.holder->cpu_time();
   AddKernelStatus(status);
   AddLosses(status);
   if (detects_) AddProbes(status);

@@ -22,6 +22,7 @@ namespace profd {
 
 /// What answers are made of.
 struct DaemonParts {
+  const ProbeHolder* holder = nullptr;
   Pipeline* pipeline = nullptr;
   Sampler* sampler = nullptr;
   const ProcessMonitor* monitor = nullptr;

@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "daemon.h"
 #include "kernel/features.h"
+#include "kernel/probe_holder.h"
 #include "logging.h"
 #include "worker/channel.h"
 #include "worker/server.h"
@@ -66,7 +67,12 @@ int Run(const CommandLine& command, int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
 
-  auto daemon = Daemon::Start(command.config);
+  auto holder = ProbeHolder::Start([](const absl::Status& status) { spdlog::warn("{}", Message(status)); });
+  if (!holder.ok()) {
+    spdlog::error("{}", Message(holder.status()));
+    return kFailure;
+  }
+  auto daemon = Daemon::Start(command.config, holder->get());
   if (!daemon.ok()) {
     spdlog::error("{}", Message(daemon.status()));
     return ExitCodeOf(daemon.status());

@@ -60,7 +60,7 @@ MapProbing::MapProbing(const Config& config, MapProbingParts parts, std::unique_
 }
 
 absl::StatusOr<std::unique_ptr<MapProbing>> MapProbing::Create(const Config& config, MapProbingParts parts) {
-  ASSIGN_OR_RETURN(std::unique_ptr<MapProbes> probes, MapProbes::Create());
+  ASSIGN_OR_RETURN(std::unique_ptr<MapProbes> probes, MapProbes::Create(parts.holder));
   // Twenty probes take two seconds to go on such kernels, from every process that runs the binary: breakpoints have to
   // do, which are few, and for suspects.
   if (!probes->of_one_process() && !probes->breakpoint_cost()) {

@@ -22,6 +22,7 @@
 namespace profd {
 
 struct MapProbingParts {
+  ProbeHolder* holder = nullptr;
   Resolver* resolver = nullptr;
   Symbolizer* symbolizer = nullptr;
   const ProcFs* proc_fs = nullptr;

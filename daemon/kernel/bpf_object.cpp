@@ -55,16 +55,20 @@ std::string LibbpfLog::Tail() const {
   return log_text;
 }
 
-absl::Status LibbpfError(const char* what, int error, const LibbpfLog& log) {
+absl::Status KernelError(const char* what, int error) {
   error = error < 0 ? -error : error;
   // EACCES is the verifier's word, not that of a missing privilege.
   const bool denied = error == EPERM;
   const absl::StatusCode code = denied          ? absl::StatusCode::kPermissionDenied
                                 : RanOut(error) ? absl::StatusCode::kResourceExhausted
                                                 : absl::StatusCode::kUnimplemented;
-  std::string said = log.Tail();
-  return Error(code, "{}: {}{}{}{}", what, ErrnoText(error), denied ? " (needs CAP_BPF and CAP_PERFMON)" : "",
-               said.empty() ? "" : "; libbpf says: ", said);
+  return Error(code, "{}: {}{}", what, ErrnoText(error), denied ? " (needs CAP_BPF and CAP_PERFMON)" : "");
+}
+
+absl::Status LibbpfError(const char* what, int error, const LibbpfLog& log) {
+  absl::Status failed = KernelError(what, error);
+  const std::string said = log.Tail();
+  return said.empty() ? failed : Error(failed.code(), "{}; libbpf says: {}", Message(failed), said);
 }
 
 size_t PossibleCpus() {

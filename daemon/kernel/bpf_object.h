@@ -19,6 +19,11 @@ namespace profd {
 template <typename Skeleton>
 using SkeletonPtr = std::unique_ptr<Skeleton, void (*)(Skeleton*)>;
 
+struct LinkDestroyer {
+  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
+};
+using Link = std::unique_ptr<bpf_link, LinkDestroyer>;
+
 /// While it lives, libbpf's warnings are kept instead of printed. One at a time.
 class LibbpfLog {
  public:
@@ -29,8 +34,11 @@ class LibbpfLog {
   std::string Tail() const;
 };
 
-/// A failed libbpf call as a status: `what`, errno's text, libbpf's last words. PermissionDenied where it is that,
+/// A call that the kernel refused as a status: `what`, errno's text. PermissionDenied where it is that,
 /// ResourceExhausted where memory or descriptors ran out, else Unimplemented: this kernel does not take it.
+absl::Status KernelError(const char* what, int error);
+
+/// The same of a libbpf call, with libbpf's last words.
 absl::Status LibbpfError(const char* what, int error, const LibbpfLog& log);
 
 /// The number of possible CPUs; per-CPU map values have as many parts.

@@ -19,7 +19,6 @@
 #include "kernel/bpf_object.h"
 #include "kernel/calibration.h"
 #include "kernel/perf_event.h"
-#include "kernel/probe_links.h"
 #include "kernel/to_kernel.h"
 #include "map_probes.skel.h"
 #include "shared/map_abi.h"
@@ -47,7 +46,8 @@ __u64 CookieOf(uint32_t slot, const MapProbeSite& site) {
 
 class BpfMapProbes final : public MapProbes {
  public:
-  BpfMapProbes(SkeletonPtr<map_probes> skeleton, bool multi) : skeleton_(std::move(skeleton)), multi_(multi) {}
+  BpfMapProbes(ProbeHolder* holder, SkeletonPtr<map_probes> skeleton, bool multi)
+      : holder_(holder), skeleton_(std::move(skeleton)), multi_(multi) {}
   ~BpfMapProbes() override { ring_buffer__free(ring_); }
 
   absl::Status Init() {
@@ -75,7 +75,7 @@ class BpfMapProbes final : public MapProbes {
     if (spec.thread != 0) {
       ASSIGN_OR_RETURN(breakpoints_.at(slot), SetBreakpoints(slot, spec));
     } else {
-      ASSIGN_OR_RETURN(links_.at(slot), Attach(slot, spec));
+      ASSIGN_OR_RETURN(probes_.at(slot), Attach(slot, spec));
     }
     return absl::OkStatus();
   }
@@ -84,7 +84,7 @@ class BpfMapProbes final : public MapProbes {
 
   MapWindowCount Close(uint32_t slot) override {
     SetArmed(slot, false);
-    links_.at(slot).clear();
+    probes_.at(slot) = {};
     Breakpoints& breakpoints = breakpoints_.at(slot);
     // First all traps, then the programs that count them.
     for (const UniqueFd& event : breakpoints.events) ioctl(event.get(), PERF_EVENT_IOC_DISABLE, 0);
@@ -104,6 +104,7 @@ class BpfMapProbes final : public MapProbes {
 
   // The median of the latest: others use the CPUs too.
   void MeasureTrapCost() override {
+    if (!multi_) return;
     constexpr size_t kMostMeasured = 15;
     constexpr int kHits = 250;
     measured_.push_back(MeasureOwnTrap(kHits));
@@ -136,15 +137,13 @@ class BpfMapProbes final : public MapProbes {
   }
   bool of_one_process() const override { return multi_; }
 
-  // A task that is being killed cannot write to other processes' code: one that was just then putting traps in, or
-  // taking them away, leaves some, with nobody to take them away. The kernel looks at a place again, in all processes,
-  // when a probe there goes; this one is in profd itself, where that file is not mapped.
+  // The kernel looks at a place again, in all processes, when a probe there goes; this one is in profd itself, where
+  // that file is not mapped.
   absl::Status Sweep(int fd, const std::vector<MapProbeSite>& sites) override {
     if (!multi_) return absl::OkStatus();  // none are put there
-    std::vector<unsigned long> offsets;
-    for (const MapProbeSite& site : sites) offsets.push_back(site.offset);
-    const std::vector<__u64> cookies(offsets.size());
-    return AttachProbes(Program(), multi_, getpid(), fd, offsets, cookies).status();
+    std::vector<ProbeSite> places;
+    for (const MapProbeSite& site : sites) places.push_back({.offset = site.offset});
+    return holder_->Attach(bpf_program__fd(Program()), multi_, getpid(), fd, places).status();
   }
 
  private:
@@ -171,7 +170,7 @@ class BpfMapProbes final : public MapProbes {
   }
 
   // On a function of our own, from a thread that is not the first: the filter has to take all threads of a process. The
-  // probe stays, to measure again.
+  // probe stays, to measure again, where it is of one process.
   absl::Status Calibrate() {
     ASSIGN_OR_RETURN(const CalibrationSite site, FindCalibrationSite());
     MapWindowSpec spec{.process = {.tgid = static_cast<uint32_t>(getpid())}, .fd = site.file.get()};
@@ -179,7 +178,7 @@ class BpfMapProbes final : public MapProbes {
     RETURN_IF_ERROR(Open(kOwnSlot, spec));
     std::thread([this] { measured_ = {MeasureOwnTrap(kCalibrationHits)}; }).join();
     trap_cost_ = measured_.front();
-    const MapWindowCount count = CountOf(kOwnSlot);
+    const MapWindowCount count = multi_ ? CountOf(kOwnSlot) : Close(kOwnSlot);
     const uint64_t hits = count.hits + count.other_hits;
     if (hits < kCalibrationHits) {
       return Error(absl::StatusCode::kFailedPrecondition, "a probe in profd itself was hit {} times in {} calls", hits,
@@ -239,21 +238,18 @@ class BpfMapProbes final : public MapProbes {
     return set;
   }
 
-  absl::StatusOr<std::vector<Link>> Attach(uint32_t slot, const MapWindowSpec& spec) {
-    std::vector<unsigned long> offsets;
-    std::vector<__u64> cookies;
-    for (const MapProbeSite& site : spec.sites) {
-      offsets.push_back(site.offset);
-      cookies.push_back(CookieOf(slot, site));
-    }
-    return AttachProbes(Program(), multi_, static_cast<pid_t>(spec.process.tgid), spec.fd, offsets, cookies);
+  absl::StatusOr<HeldProbes> Attach(uint32_t slot, const MapWindowSpec& spec) {
+    std::vector<ProbeSite> places;
+    for (const MapProbeSite& site : spec.sites) places.push_back({site.offset, CookieOf(slot, site)});
+    return holder_->Attach(bpf_program__fd(Program()), multi_, static_cast<pid_t>(spec.process.tgid), spec.fd, places);
   }
 
+  ProbeHolder* const holder_;
   SkeletonPtr<map_probes> skeleton_;
   const bool multi_;
   ring_buffer* ring_ = nullptr;
   std::vector<MapHit>* out_ = nullptr;  // while it reads
-  std::array<std::vector<Link>, kOwnSlot + 1> links_;
+  std::array<HeldProbes, kOwnSlot + 1> probes_;
   std::array<Breakpoints, kSlots> breakpoints_;
   std::deque<std::chrono::nanoseconds> measured_;
   std::atomic<std::chrono::nanoseconds> trap_cost_{};
@@ -261,7 +257,7 @@ class BpfMapProbes final : public MapProbes {
   UniqueFd keeps_warm_;
 };
 
-absl::StatusOr<std::unique_ptr<BpfMapProbes>> Load(bool multi) {
+absl::StatusOr<std::unique_ptr<BpfMapProbes>> Load(ProbeHolder* holder, bool multi) {
   LibbpfLog log;
   SkeletonPtr<map_probes> skeleton(map_probes__open(), map_probes__destroy);
   if (!skeleton) return LibbpfError("opening the map probes' BPF object", errno, log);
@@ -271,7 +267,7 @@ absl::StatusOr<std::unique_ptr<BpfMapProbes>> Load(bool multi) {
   bpf_program__set_autoload(skeleton->progs.map_probe_multi, multi);
   bpf_program__set_autoload(skeleton->progs.map_probe, !multi);
   if (int error = map_probes__load(skeleton.get())) return LibbpfError("loading the map probes", error, log);
-  auto loaded = std::make_unique<BpfMapProbes>(std::move(skeleton), multi);
+  auto loaded = std::make_unique<BpfMapProbes>(holder, std::move(skeleton), multi);
   RETURN_IF_ERROR(loaded->Init());
   return loaded;
 }
@@ -309,10 +305,10 @@ bool DecodeMapHit(const void* data, size_t size, std::vector<MapHit>& out) {
   return true;
 }
 
-absl::StatusOr<std::unique_ptr<MapProbes>> MapProbes::Create() {
+absl::StatusOr<std::unique_ptr<MapProbes>> MapProbes::Create(ProbeHolder* holder) {
   // Tried for real: before Linux 6.6 there is no uprobe_multi, before 6.10 its filter takes one thread of a process.
-  auto loaded = Load(true);
-  if (!loaded.ok()) loaded = Load(false);
+  auto loaded = Load(holder, true);
+  if (!loaded.ok()) loaded = Load(holder, false);
   if (!loaded.ok()) return loaded.status();
   return std::unique_ptr<MapProbes>(*std::move(loaded));
 }

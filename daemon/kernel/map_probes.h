@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "kernel/probe_holder.h"
 #include "kernel/sampler.h"
 #include "probes/map_prober.h"
 
@@ -14,8 +15,9 @@ bool DecodeMapHit(const void* data, size_t size, std::vector<MapHit>& out);
 
 class MapProbes : public MapProber {
  public:
-  /// Errors as of Sampler::Create. FailedPrecondition: the kernel takes the probes, and they are not hit.
-  static absl::StatusOr<std::unique_ptr<MapProbes>> Create();
+  /// `holder` outlives it. Errors as of Sampler::Create. FailedPrecondition: the kernel takes the probes, and they are
+  /// not hit.
+  static absl::StatusOr<std::unique_ptr<MapProbes>> Create(ProbeHolder* holder);
 
   virtual std::vector<ProgramStats> Stats() const = 0;
   /// Hits that found the ring full.

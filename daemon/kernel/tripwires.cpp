@@ -15,7 +15,7 @@
 #include "kernel/bpf_object.h"
 #include "kernel/calibration.h"
 #include "kernel/perf_event.h"
-#include "kernel/probe_links.h"
+#include "kernel/probe_holder.h"
 #include "kernel/to_kernel.h"
 #include "shared/abi.h"
 #include "tripwires.skel.h"
@@ -29,8 +29,8 @@ uint64_t Cookie(uint32_t binary, profd_probe_site site) {
 
 class BpfTripwires final : public Tripwires {
  public:
-  BpfTripwires(const TripwireOptions& options, SkeletonPtr<tripwires> skeleton, bool multi)
-      : options_(options), skeleton_(std::move(skeleton)), multi_(multi) {}
+  BpfTripwires(const TripwireOptions& options, ProbeHolder* holder, SkeletonPtr<tripwires> skeleton, bool multi)
+      : options_(options), holder_(holder), skeleton_(std::move(skeleton)), multi_(multi) {}
   ~BpfTripwires() override { ring_buffer__free(ring_); }
 
   absl::Status Init(const SharedMaps& maps) {
@@ -51,9 +51,8 @@ class BpfTripwires final : public Tripwires {
   // The price of a hit, on a function of our own. FailedPrecondition: probes cannot be attached like this here.
   absl::Status Calibrate() {
     ASSIGN_OR_RETURN(const CalibrationSite site, FindCalibrationSite());
-    const std::array<unsigned long, 1> offsets{site.offset};
-    const std::array<__u64, 1> cookies{Cookie(0, PROFD_SITE_CALIBRATION)};
-    ASSIGN_OR_RETURN(const std::vector<Link> links, AttachAt(site.file.get(), offsets, cookies));
+    const std::array places{ProbeSite{site.offset, Cookie(0, PROFD_SITE_CALIBRATION)}};
+    ASSIGN_OR_RETURN(const HeldProbes probe, AttachAt(site.file.get(), places));
     const uint64_t hits = ProgramRuns();
     trap_cost_ = MeasureTrap([this] { return std::chrono::nanoseconds(ProgramTime()); });
     if (ProgramRuns() - hits < kCalibrationHits) {
@@ -106,32 +105,30 @@ class BpfTripwires final : public Tripwires {
     known.go.text_hi = facts.text_size;
     known.go.tls_slot = facts.tls_slot ? static_cast<uint64_t>(*facts.tls_slot) : 0;
     known.go.max_stack_at = facts.max_stack ? static_cast<uint64_t>(*facts.max_stack) : 0;
-    std::vector<unsigned long> offsets{sites.fatal_error};
-    std::vector<__u64> cookies{Cookie(binary, PROFD_SITE_FATAL_ERROR)};
+    std::vector<ProbeSite> places{{sites.fatal_error, Cookie(binary, PROFD_SITE_FATAL_ERROR)}};
     known.probe_at[PROFD_SITE_FATAL_ERROR] = sites.fatal_error - facts.text_offset;
     // Also where the probe goes: until it is gone it is hit.
     known.probe_at[PROFD_SITE_STACK_GROWTH] = sites.stack_growth - facts.text_offset;
     if (sites.with_growth) {
-      offsets.push_back(sites.stack_growth);
-      cookies.push_back(Cookie(binary, PROFD_SITE_STACK_GROWTH));
+      places.push_back({sites.stack_growth, Cookie(binary, PROFD_SITE_STACK_GROWTH)});
     }
     if (int error = bpf_map__update_elem(skeleton_->maps.go_binaries, &binary, sizeof(binary), &known, sizeof(known),
                                          BPF_ANY)) {
       return Error(absl::StatusCode::kResourceExhausted, "no room for the binary in the kernel: {}", ErrnoText(error));
     }
-    auto links = AttachAt(fd, offsets, cookies);
+    auto probes = AttachAt(fd, places);
     // The old ones stand until the new ones do: nothing is missed in between, and hits twice cost little.
-    links_.erase(binary);
-    if (!links.ok()) {
+    probes_.erase(binary);
+    if (!probes.ok()) {
       bpf_map__delete_elem(skeleton_->maps.go_binaries, &binary, sizeof(binary), 0);
-      return links.status();
+      return probes.status();
     }
-    links_[binary] = *std::move(links);
+    probes_[binary] = *std::move(probes);
     return absl::OkStatus();
   }
 
   void Detach(uint32_t binary) override {
-    links_.erase(binary);
+    probes_.erase(binary);
     bpf_map__delete_elem(skeleton_->maps.go_binaries, &binary, sizeof(binary), 0);
   }
 
@@ -173,9 +170,8 @@ class BpfTripwires final : public Tripwires {
     return total;
   }
 
-  absl::StatusOr<std::vector<Link>> AttachAt(int fd, std::span<const unsigned long> offsets,
-                                             std::span<const __u64> cookies) {
-    return AttachProbes(GoProbe(), multi_, -1, fd, offsets, cookies);
+  absl::StatusOr<HeldProbes> AttachAt(int fd, std::span<const ProbeSite> places) {
+    return holder_->Attach(bpf_program__fd(GoProbe()), multi_, 0, fd, places);
   }
 
   absl::Status OpenTicks() {
@@ -194,6 +190,7 @@ class BpfTripwires final : public Tripwires {
   }
 
   const TripwireOptions options_;
+  ProbeHolder* const holder_;
   SkeletonPtr<tripwires> skeleton_;
   const bool multi_;
   ring_buffer* ring_ = nullptr;
@@ -203,11 +200,12 @@ class BpfTripwires final : public Tripwires {
   std::map<int, UniqueFd> ticks_;
   bool ticking_ = false, opened_ = false;  // they run; there are new ones that do not yet
   Link fatal_signal_, oom_kill_, suspect_exit_;
-  std::map<uint32_t, std::vector<Link>> links_;  // by binary
+  std::map<uint32_t, HeldProbes> probes_;  // by binary
   std::chrono::nanoseconds trap_cost_{};
 };
 
-absl::StatusOr<std::unique_ptr<BpfTripwires>> Load(const TripwireOptions& options, const SharedMaps& maps, bool multi) {
+absl::StatusOr<std::unique_ptr<BpfTripwires>> Load(const TripwireOptions& options, const SharedMaps& maps,
+                                                   ProbeHolder* holder, bool multi) {
   LibbpfLog log;
   SkeletonPtr<tripwires> skeleton(tripwires__open(), tripwires__destroy);
   if (!skeleton) return LibbpfError("opening the tripwires' BPF object", errno, log);
@@ -224,7 +222,7 @@ absl::StatusOr<std::unique_ptr<BpfTripwires>> Load(const TripwireOptions& option
     if (int error = bpf_map__reuse_fd(map, fd)) return LibbpfError("sharing the sampler's maps", error, log);
   }
   if (int error = tripwires__load(skeleton.get())) return LibbpfError("loading the tripwires", error, log);
-  auto loaded = std::make_unique<BpfTripwires>(options, std::move(skeleton), multi);
+  auto loaded = std::make_unique<BpfTripwires>(options, holder, std::move(skeleton), multi);
   RETURN_IF_ERROR(loaded->Init(maps));
   RETURN_IF_ERROR(loaded->Calibrate());
   return loaded;
@@ -232,10 +230,11 @@ absl::StatusOr<std::unique_ptr<BpfTripwires>> Load(const TripwireOptions& option
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Tripwires>> Tripwires::Create(const TripwireOptions& options, const Sampler& sampler) {
+absl::StatusOr<std::unique_ptr<Tripwires>> Tripwires::Create(const TripwireOptions& options, const Sampler& sampler,
+                                                             ProbeHolder* holder) {
   // Tried for real, with a probe in profd itself: kernels before 6.6 know no uprobe_multi.
-  auto loaded = Load(options, sampler.shared_maps(), true);
-  if (!loaded.ok()) loaded = Load(options, sampler.shared_maps(), false);
+  auto loaded = Load(options, sampler.shared_maps(), holder, true);
+  if (!loaded.ok()) loaded = Load(options, sampler.shared_maps(), holder, false);
   if (!loaded.ok()) return loaded.status();
   return std::unique_ptr<Tripwires>(*std::move(loaded));
 }

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "kernel/probe_holder.h"
 #include "kernel/raw_records.h"
 #include "kernel/sampler.h"
 #include "probes/go_probes.h"
@@ -68,8 +69,9 @@ struct TripwireOptions {
 /// Read() and SetSuspects() are for one thread, the attacher for one (another) thread, the rest for any.
 class Tripwires : public ProbeAttacher {
  public:
-  /// Shares maps with the sampler, which outlives it. Errors as of Sampler::Create.
-  static absl::StatusOr<std::unique_ptr<Tripwires>> Create(const TripwireOptions& options, const Sampler& sampler);
+  /// Shares maps with the sampler, which outlives it, as `holder` does. Errors as of Sampler::Create.
+  static absl::StatusOr<std::unique_ptr<Tripwires>> Create(const TripwireOptions& options, const Sampler& sampler,
+                                                           ProbeHolder* holder);
 
   /// Becomes readable when there is something.
   virtual int readings_fd() const = 0;

@@ -91,7 +91,7 @@ struct DaemonStatus {
   std::vector<MapStatus> maps;
   std::vector<QueueStatus> queues;
   std::vector<LossStatus> losses;
-  std::chrono::nanoseconds cpu{};          ///< own user + system
+  std::chrono::nanoseconds cpu{};          ///< own user + system, with the process that holds probes
   std::chrono::nanoseconds workers_cpu{};  ///< the same of workers that have ended
   std::chrono::nanoseconds cpu_until_ready{};
   uint64_t rss_bytes = 0;

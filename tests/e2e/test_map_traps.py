@@ -1,15 +1,27 @@
 """The traps of map windows in a program's code: they are there for milliseconds, and none stays."""
 
 import contextlib
+import os
+import pathlib
+import random
 import signal
 import statistics
 import threading
 import time
 
-from tests.e2e.fixture import SLOW, Daemon, RootCase, build_go, eventually, go_target
+from tests.e2e.fixture import SLOW, SOAK, Daemon, RootCase, build_go, eventually, go_target
 from tests.e2e.program_text import ProgramText
 
 MAP_FUNCTIONS = r"runtime\.map(access|assign|delete|iter|Iter|clear).*"
+
+
+def children(pid):
+    return [int(one) for task in pathlib.Path(f"/proc/{pid}/task").iterdir()
+            for one in (task / "children").read_text().split()]
+
+
+def comm(pid):
+    return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
 
 
 class Watch:
@@ -93,23 +105,45 @@ class Traps(RootCase):
         self.assertEqual(self.text.traps(), 0)
         self.assertIsNone(self.program.process.poll())
 
-    def test_what_a_killed_profd_leaves_goes_with_the_next(self):
-        """Nearly always the kernel takes them away; not if profd was just then putting them in, as it is here."""
+    def kill_at_a_trap(self, *others, within=0):
+        """Kills profd when it has begun to put traps in, or so many seconds later."""
+        self.asking = True
+        self.ask()
+        self.wait_for_a_trap()
+        time.sleep(random.random() * within)
+        for pid in (*others, self.daemon.process.pid):
+            os.kill(pid, signal.SIGKILL)
+        self.daemon.process.wait()
+        self.asking = False
+
+    def test_none_is_left_by_a_profd_that_is_killed(self):
+        took = []
+        for _ in range(40 if SOAK else 12):
+            self.kill_at_a_trap(within=random.choice([0, 0.003]))
+            begin = time.monotonic()
+            self.assertTrue(eventually(lambda: self.text.traps() == 0, 2, every=0.001), took)
+            took.append(1e3 * (time.monotonic() - begin))
+            self.daemon.start()
+        print(f"    all traps gone {statistics.median(took):.1f} ms after profd (median of {len(took)}), "
+              f"{max(took):.1f} at most")
+        self.assert_lives()
+
+    def test_what_is_left_when_all_of_profd_is_killed_goes_with_the_next(self):
+        """Nearly always the kernel takes them away; not if they were just then put in, as may be here."""
         left = []
         for _ in range(6):
-            self.asking = True
-            self.ask()
-            self.wait_for_a_trap()
-            self.daemon.process.send_signal(signal.SIGKILL)
-            self.daemon.process.wait()
-            self.asking = False
+            [holder] = [pid for pid in children(self.daemon.process.pid) if comm(pid) == "profd-probes"]
+            self.kill_at_a_trap(holder)
             time.sleep(0.3)
             left.append(self.text.traps())
             self.daemon.start()
             self.assertTrue(eventually(lambda: self.text.traps() == 0, 10, every=0.01), left)
             time.sleep(0.3)
             self.assertTrue(eventually(lambda: self.text.traps() == 0, 1, every=0.001), "but for a turn's")
-        print(f"    traps left by a profd that was killed while it put them in: {left}")
+        print(f"    traps left when all was killed while they were put in: {left}")
+        self.assert_lives()
+
+    def assert_lives(self):
         while not self.program.lines.empty():
             self.program.lines.get()
         self.assertGreater(self.program.event("progress")["cpu_ns"], 0)

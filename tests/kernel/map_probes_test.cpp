@@ -66,7 +66,10 @@ class MapProbesTest : public testing::Test {
  protected:
   void SetUp() override {
     if (geteuid() != 0) GTEST_SKIP() << "needs root";
-    auto probes = MapProbes::Create();
+    auto holder = ProbeHolder::Start([this](const absl::Status& status) { errors_.push_back(Message(status)); });
+    ASSERT_TRUE(holder.ok()) << holder.status();
+    holder_ = *std::move(holder);
+    auto probes = MapProbes::Create(holder_.get());
     ASSERT_TRUE(probes.ok()) << probes.status();
     probes_ = *std::move(probes);
     auto site = FindCalibrationSite();
@@ -90,6 +93,8 @@ class MapProbesTest : public testing::Test {
     spec.g_stack_hi = kStackHi;
     return spec;
   }
+
+  void TearDown() override { EXPECT_THAT(errors_, testing::SizeIs(expected_errors_)); }
 
   /// What a window sees of a child that calls without end.
   std::vector<MapHit> Watch(const std::array<uint64_t, 5>& registers, MapFunction::Key key, bool key_text = false,
@@ -120,6 +125,9 @@ class MapProbesTest : public testing::Test {
     return 0;
   }
 
+  std::vector<std::string> errors_;  // of the holder
+  size_t expected_errors_ = 0;
+  std::unique_ptr<ProbeHolder> holder_;
   std::unique_ptr<MapProbes> probes_;
   CalibrationSite site_;
   Memory memory_;
@@ -231,6 +239,24 @@ TEST_F(MapProbesTest, NothingIsLeftWhenAWindowIsClosed) {
   const uint64_t before = probes_->Stats().front().runs;
   std::this_thread::sleep_for(milliseconds(100));
   EXPECT_EQ(probes_->Stats().front().runs, before);
+}
+
+TEST_F(MapProbesTest, WithoutTheProcessThatHoldsThemProbesStayAndCanBeTakenAway) {
+  const Child child([registers = Registers(7)] { CallWithoutEnd(registers); }, 1 << 20);
+  ASSERT_TRUE(probes_->Open(0, Spec(IdOf(child.pid()), MapFunction::Key::kFast64)).ok());
+  kill(holder_->pid(), SIGKILL);
+  std::this_thread::sleep_for(milliseconds(100));
+  const uint64_t before = probes_->Stats().front().runs;
+  std::this_thread::sleep_for(milliseconds(50));
+  EXPECT_GT(probes_->Stats().front().runs, before) << "profd holds them, too";
+  probes_->Close(0);
+  std::this_thread::sleep_for(milliseconds(100));
+  const uint64_t closed = probes_->Stats().front().runs;
+  std::this_thread::sleep_for(milliseconds(50));
+  EXPECT_EQ(probes_->Stats().front().runs, closed);
+  EXPECT_THAT(Watch(Registers(7), MapFunction::Key::kFast64), testing::SizeIs(20)) << "and puts new ones in";
+  EXPECT_GT(holder_->cpu_time(), std::chrono::nanoseconds(0)) << "what it has used remains";
+  expected_errors_ = 1;
 }
 
 TEST_F(MapProbesTest, AFullWindowWakesWhoeverReads) {

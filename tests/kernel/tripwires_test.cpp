@@ -45,7 +45,10 @@ class TripwiresTest : public testing::Test {
     auto sampler = Sampler::Create({.sample_hz = 1, .has_exclusions = true});
     ASSERT_TRUE(sampler.ok()) << sampler.status();
     sampler_ = *std::move(sampler);
-    auto tripwires = Tripwires::Create({.has_exclusions = true, .suspect_hz = 99}, *sampler_);
+    auto holder = ProbeHolder::Start([](const absl::Status& status) { ADD_FAILURE() << status; });
+    ASSERT_TRUE(holder.ok()) << holder.status();
+    holder_ = *std::move(holder);
+    auto tripwires = Tripwires::Create({.has_exclusions = true, .suspect_hz = 99}, *sampler_, holder_.get());
     ASSERT_TRUE(tripwires.ok()) << tripwires.status();
     tripwires_ = *std::move(tripwires);
   }
@@ -65,6 +68,7 @@ class TripwiresTest : public testing::Test {
   }
 
   std::unique_ptr<Sampler> sampler_;
+  std::unique_ptr<ProbeHolder> holder_;
   std::unique_ptr<Tripwires> tripwires_;
 };
 
