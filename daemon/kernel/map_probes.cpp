@@ -178,7 +178,8 @@ class BpfMapProbes final : public MapProbes {
     RETURN_IF_ERROR(Open(kOwnSlot, spec));
     std::thread([this] { measured_ = {MeasureOwnTrap(kCalibrationHits)}; }).join();
     trap_cost_ = measured_.front();
-    const MapWindowCount count = multi_ ? CountOf(kOwnSlot) : Close(kOwnSlot);
+    if (!multi_) probes_.at(kOwnSlot) = {};
+    const MapWindowCount count = CountOf(kOwnSlot);
     const uint64_t hits = count.hits + count.other_hits;
     if (hits < kCalibrationHits) {
       return Error(absl::StatusCode::kFailedPrecondition, "a probe in profd itself was hit {} times in {} calls", hits,

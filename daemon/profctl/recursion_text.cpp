@@ -130,6 +130,16 @@ std::string FateText(const v1::RecursionEvent& event) {
   return left ? fmt::format("{} in about {}", IsFatal(event) ? "dies" : "at this rate full", *left) : "";
 }
 
+// The address finds it in a core dump or a debugger.
+std::string MapText(const v1::RecursionEvent& event) {
+  if (!event.has_map()) return "";
+  const v1::RecursionMap& map = event.map();
+  const std::string key = map.has_key() ? "'" + map.key() + "'" : "#" + map.key_hash();
+  return fmt::format("{} at {:#x} of {} {}; asked for key {} {} in a row, deeper each time",
+                     map.type().empty() ? "a map" : map.type(), map.address(), FormatCount(map.entries()),
+                     map.entries() == 1 ? "entry" : "entries", key, FormatCount(map.same_key_hits(), "time"));
+}
+
 std::string Verdict(const v1::RecursionEvent& event, WallTime now) {
   const std::string when = IsActive(event) ? "" : " at " + MomentText(ToWall(event.last_seen()), now);
   std::string text = fmt::format("{} {}{}: {}", Label(event), ProcessOf(event), when, StoryText(event));

@@ -28,6 +28,9 @@ std::optional<std::string> LeftText(const v1::RecursionEvent& event);
 /// `dies in about 3.8 s`, of one that may be honest `at this rate full in about 3.8 s`; empty when nobody knows.
 std::string FateText(const v1::RecursionEvent& event);
 
+/// `map[string]int at 0xc000012345 of 1 entry; asked for key #1f2e ...`; empty when it is not known.
+std::string MapText(const v1::RecursionEvent& event);
+
 /// All in one sentence: `RUNAWAY orders (pid 30321): main.(*Config).Get calls itself, 3,532,112 frames deep, ...`.
 std::string Verdict(const v1::RecursionEvent& event, WallTime now);
 /// The same with the most urgent first, since a terminal may cut it, and how to get the rest.

@@ -118,16 +118,6 @@ std::string TriggerText(const std::string& trigger) {
   return trigger;
 }
 
-// The address finds it in a core dump or a debugger.
-std::string MapLine(const v1::RecursionEvent& event) {
-  if (!event.has_map()) return "";
-  const v1::RecursionMap& map = event.map();
-  const std::string key = map.has_key() ? "'" + map.key() + "'" : "#" + map.key_hash();
-  return fmt::format("{} at {:#x} of {} {}; asked for key {} {} in a row, deeper each time",
-                     map.type().empty() ? "a map" : map.type(), map.address(), FormatCount(map.entries()),
-                     map.entries() == 1 ? "entry" : "entries", key, FormatCount(map.same_key_hits(), "time"));
-}
-
 std::vector<std::string> HistoryLines(const v1::RecursionEvent& event, size_t limit) {
   const size_t count = static_cast<size_t>(event.history_size());
   const size_t skipped = count > limit ? count - limit : 0;
@@ -165,7 +155,7 @@ std::vector<std::string> RecursionScreen(const v1::RecursionEvent& event, WallTi
   sheet.Add("stack", StackLine(event));
   sheet.Add("growth", GrowthLine(event));
   sheet.Add("depth", DepthLine(event));
-  sheet.Add("map", MapLine(event));
+  sheet.Add("map", MapText(event));
   sheet.Add("trigger", TriggerText(event.trigger()));
   sheet.Add("why", event.reason());
   sheet.Add("advice", event.advice());

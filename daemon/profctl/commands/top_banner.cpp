@@ -26,6 +26,19 @@ auto Order(const v1::RecursionEvent* event) {
   return std::tuple(!IsAlarm(*event), !IsActive(*event), -GradeRank(*event), left);
 }
 
+/// Who began it, and through which map it goes.
+void AddEvidence(const v1::RecursionEvent& event, std::vector<HeadingLine>& lines) {
+  const auto add = [&lines](std::string_view title, const std::string& text) {
+    if (!text.empty()) lines.push_back({fmt::format("  {:<9}  {}", title, Escape(text))});
+  };
+  if (!event.entry().empty()) {
+    const v1::CodeFrame& caller = event.entry(0);
+    const std::string place = PlaceText(caller);
+    add("called by", caller.name() + (place.empty() ? "" : " at " + place));
+  }
+  add("map", MapText(event));
+}
+
 }  // namespace
 
 std::vector<HeadingLine> RecursionBanner(const v1::TopResponse& response) {
@@ -42,6 +55,7 @@ std::vector<HeadingLine> RecursionBanner(const v1::TopResponse& response) {
       ++more;
     } else {
       lines.push_back({Escape(BannerText(*event, ToWall(response.window().end()))), alarm});
+      if (response.has_process()) AddEvidence(*event, lines);
     }
   }
   if (more > 0) lines.push_back({fmt::format("and {} more: profctl recursion list", more), alarms > kAlarms});

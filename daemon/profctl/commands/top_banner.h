@@ -14,7 +14,7 @@ struct HeadingLine {
 };
 
 /// A line for each recursion story that killed its process in the window or is about to, the most urgent first, and for
-/// some of those that grow.
+/// some of those that grow. Of one process: also who began it, and through which map it goes.
 std::vector<HeadingLine> RecursionBanner(const v1::TopResponse& response);
 
 std::vector<std::string> HeadingText(const std::vector<HeadingLine>& heading, bool color);

@@ -350,6 +350,27 @@ TEST_F(RecursionText, TheBannerHasTheMostUrgentFirst) {
   EXPECT_THAT(HeadingText(lines, false), Each(Not(HasSubstr("\x1b"))));
 }
 
+TEST_F(RecursionText, TheBannerOfOneProcessHasItsEvidence) {
+  v1::RecursionEvent event = Runaway();
+  v1::RecursionMap& map = *event.mutable_map();
+  map.set_type("map[string]interface {}");
+  map.set_address(0xc000123450);
+  map.set_entries(1);
+  map.set_key_hash("1f2e");
+  map.set_same_key_hits(12);
+  v1::TopResponse response = TopWith({event});
+  EXPECT_THAT(RecursionBanner(response), SizeIs(1)) << "all of the machine's would take the table's room";
+  response.mutable_process()->set_pid(30321);
+  const auto lines = RecursionBanner(response);
+  ASSERT_THAT(lines, SizeIs(3));
+  EXPECT_EQ(lines[1].text, "  called by  main.handle at server.go:10");
+  EXPECT_EQ(lines[2].text,
+            "  map        map[string]interface {} at 0xc000123450 of 1 entry; asked for key #1f2e 12 times in a row, "
+            "deeper each time");
+  response.mutable_recursion(0)->clear_map();
+  EXPECT_THAT(RecursionBanner(response), SizeIs(2));
+}
+
 TEST_F(RecursionText, TheBannerLeavesRoomForTheTable) {
   const auto growing = RecursionBanner(TopWith(std::vector(5, Graded("growing"))));
   ASSERT_THAT(growing, SizeIs(4));
