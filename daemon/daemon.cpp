@@ -19,6 +19,7 @@
 #include "kernel/tripwires.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/recursion_stage.h"
+#include "probes/price.h"
 #include "probes/probe_keeper.h"
 #include "process/cpu_time.h"
 #include "process/proc_fs.h"
@@ -208,39 +209,42 @@ class Daemon::Impl {
         tripwires_.get(), [this](const ProcessId& process) { return ReadCpuTime(proc_fs_, process); }, budget,
         config_.map_probes, &clock_, LogProbes);
     keeper_ = probes_.get();
-    ASSIGN_OR_RETURN(recursion_, RecursionStage::Start(
-                                     {.tripwires = tripwires_.get(),
-                                      .resolver = pipeline_->resolver(),
-                                      .symbolizer = symbolizer_.get(),
-                                      .probes = probes_.get(),
-                                      .outlet = outlet_.get(),
-                                      .proc_fs = &proc_fs_,
-                                      .clock = &clock_,
-                                      .options = DetectorOptionsOf(config_),
-                                      .on_change =
-                                          [this](const RecursionChange& change) {
-                                            if (!change.passing) metrics_->OnRecursion(change.event);
-                                            LogRecursion(change);
-                                          },
-                                      .on_removed = [this](const std::string& id) { metrics_->OnRecursionRemoved(id); },
-                                      .on_error = LogError,
-                                      .on_cost =
-                                          [this](const ProbeCost& cost) {
-                                            if (MapProbing* maps = maps_.load()) maps->OnGrowthCost(cost);
-                                          },
-                                      .on_thread =
-                                          [this](const ProcessId& process, uint64_t goroutine, uint32_t tid) {
-                                            if (MapProbing* maps = maps_.load())
-                                              maps->OnThread(process, goroutine, tid);
-                                          },
-                                      .on_recursion =
-                                          [this](const StackReading& reading, const Resolver::Addresses& stack) {
-                                            if (MapProbing* maps = maps_.load()) maps->OnRecursion(reading, stack);
-                                          },
-                                      .on_suspects =
-                                          [this](const std::set<ProcessId>& suspects) {
-                                            if (MapProbing* maps = maps_.load()) maps->SetSuspects(suspects);
-                                          }}));
+    ASSIGN_OR_RETURN(
+        recursion_,
+        RecursionStage::Start({.tripwires = tripwires_.get(),
+                               .resolver = pipeline_->resolver(),
+                               .symbolizer = symbolizer_.get(),
+                               .probes = probes_.get(),
+                               .outlet = outlet_.get(),
+                               .proc_fs = &proc_fs_,
+                               .clock = &clock_,
+                               .options = DetectorOptionsOf(config_),
+                               .on_change =
+                                   [this](const RecursionChange& change) {
+                                     if (!change.passing) metrics_->OnRecursion(change.event);
+                                     LogRecursion(change);
+                                   },
+                               .on_removed = [this](const std::string& id) { metrics_->OnRecursionRemoved(id); },
+                               .on_error = LogError,
+                               .on_cost =
+                                   [this](const ProbeCost& cost) {
+                                     MapProbing* maps = maps_.load();
+                                     if (maps == nullptr) return;
+                                     maps->OnGrowthCost(cost.process,
+                                                        PriceOfHits(cost.hits, tripwires_->trap_cost(), cost.program));
+                                   },
+                               .on_thread =
+                                   [this](const ProcessId& process, uint64_t goroutine, uint32_t tid) {
+                                     if (MapProbing* maps = maps_.load()) maps->OnThread(process, goroutine, tid);
+                                   },
+                               .on_recursion =
+                                   [this](const StackReading& reading, const Resolver::Addresses& stack) {
+                                     if (MapProbing* maps = maps_.load()) maps->OnRecursion(reading, stack);
+                                   },
+                               .on_suspects =
+                                   [this](const std::set<ProcessId>& suspects) {
+                                     if (MapProbing* maps = maps_.load()) maps->SetSuspects(suspects);
+                                   }}));
     stage_ = recursion_.get();
     StartMapProbes();
     backend_->AttachRecursion({.tripwires = tripwires_.get(),

@@ -152,8 +152,8 @@ void MapProbing::OnRecursion(const StackReading& reading, const Resolver::Addres
   if (!thread.cycle.empty()) windows_->OnRecursion(reading.process, std::move(thread));
 }
 
-void MapProbing::OnGrowthCost(const ProbeCost& cost) {
-  windows_->OnOtherCost(cost.process, PriceOfHits(cost.hits, probes_->trap_cost(), cost.program));
+void MapProbing::OnGrowthCost(const ProcessId& process, std::chrono::nanoseconds price) {
+  windows_->OnOtherCost(process, price);
 }
 
 void MapProbing::SetEnabled(bool enabled) {

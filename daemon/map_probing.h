@@ -51,7 +51,7 @@ class MapProbing {
   /// A stack that recurses, of that thread.
   void OnRecursion(const StackReading& reading, const Resolver::Addresses& stack);
   /// What the growth probe has cost a process: map probes live on what it leaves of the budget.
-  void OnGrowthCost(const ProbeCost& cost);
+  void OnGrowthCost(const ProcessId& process, std::chrono::nanoseconds price);
   void SetEnabled(bool enabled);
 
   /// By what is known now; and asks for more, for some seconds from now on.

@@ -18,8 +18,8 @@ struct CalibrationSite {
 absl::StatusOr<CalibrationSite> FindCalibrationSite();
 
 inline constexpr int kCalibrationHits = 1000;
-/// Calls it that often. What one call takes, without what `program` has grown by: the time that the probe's program has
-/// taken over its life. The median of batches of fifty: others use the CPUs too.
+/// Calls it that often, fifty times at least. What one call takes, without what `program` has grown by: the time that
+/// the probe's program has taken over its life. The median of batches of fifty: others use the CPUs too.
 std::chrono::nanoseconds MeasureTrap(const std::function<std::chrono::nanoseconds()>& program,
                                      int hits = kCalibrationHits);
 

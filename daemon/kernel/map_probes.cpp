@@ -110,7 +110,7 @@ class BpfMapProbes final : public MapProbes {
     measured_.push_back(MeasureOwnTrap(kHits));
     if (measured_.size() > kMostMeasured) measured_.pop_front();
     std::vector<std::chrono::nanoseconds> sorted(measured_.begin(), measured_.end());
-    const auto middle = sorted.begin() + static_cast<ptrdiff_t>(sorted.size() / 2);
+    const auto middle = sorted.begin() + static_cast<ptrdiff_t>((sorted.size() - 1) / 2);
     std::ranges::nth_element(sorted, middle);
     trap_cost_ = *middle;
   }
@@ -176,8 +176,7 @@ class BpfMapProbes final : public MapProbes {
     MapWindowSpec spec{.process = {.tgid = static_cast<uint32_t>(getpid())}, .fd = site.file.get()};
     spec.sites = {{.offset = site.offset}};
     RETURN_IF_ERROR(Open(kOwnSlot, spec));
-    std::thread([this] { measured_ = {MeasureOwnTrap(kCalibrationHits)}; }).join();
-    trap_cost_ = measured_.front();
+    std::thread([this] { trap_cost_ = MeasureOwnTrap(kCalibrationHits); }).join();
     if (!multi_) probes_.at(kOwnSlot) = {};
     const MapWindowCount count = CountOf(kOwnSlot);
     const uint64_t hits = count.hits + count.other_hits;

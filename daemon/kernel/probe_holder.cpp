@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -138,7 +137,7 @@ class Holding {
     auto request = std::make_unique<Request>();
     while (true) {
       std::vector<UniqueFd> descriptors, links;
-      if (Receive(socket.get(), request.get(), sizeof(*request), descriptors) == 0) return;
+      if (Receive(socket.get(), request.get(), sizeof(*request), descriptors) == 0) break;
       Answer answer{};
       if (request->release != 0) {
         Release(request->release);
@@ -156,8 +155,12 @@ class Holding {
       } else {
         links.clear();  // gone before it is told
       }
-      if (!Send(socket.get(), &answer, sizeof(answer), told)) return;
+      if (!Send(socket.get(), &answer, sizeof(answer), told)) {
+        Release(answer.number);  // nobody knows of it
+        break;
+      }
     }
+    shutdown(socket.get(), SHUT_RDWR);  // or profd would wait
   }
 
  private:
@@ -269,10 +272,12 @@ void ProbeHolder::GiveBack(UniqueFd socket, bool usable) {
   bool news = false;
   {
     std::lock_guard lock(mutex_);
-    if (usable) {
-      idle_.push_back(std::move(socket));
+    news = !usable && !std::exchange(gone_, true);
+    // It ends when all are closed, and what it holds goes, whatever was wrong.
+    if (gone_) {
+      idle_.clear();
     } else {
-      news = !std::exchange(gone_, true);
+      idle_.push_back(std::move(socket));
     }
   }
   changed_.notify_all();
@@ -300,8 +305,13 @@ absl::StatusOr<HeldProbes> ProbeHolder::Attach(int program, bool multi, pid_t pi
     const bool answered = Send(socket.get(), &request, sizeof(request), descriptors) &&
                           Receive(socket.get(), &answer, sizeof(answer), links) == sizeof(answer);
     GiveBack(std::move(socket), answered);
-    if (answered && answer.error == 0) return HeldProbes(this, answer.number, std::move(links));
-    if (answered) return KernelError("attaching probes", answer.error);
+    if (answered && answer.error != 0) return KernelError("attaching probes", answer.error);
+    if (answered) {
+      const bool complete = links.size() == (multi ? 1 : sites.size());
+      HeldProbes probes(this, answer.number, std::move(links));
+      if (!complete) return KernelError("taking over probes", EMFILE);
+      return probes;
+    }
     links.clear();
   }
   if (const int error = AttachLinks(program, multi, pid, fd, sites, links); error != 0) {

@@ -9,6 +9,8 @@ namespace {
 
 // By how much more than its price a hit delays a program, as was measured on programs that do little but use maps.
 constexpr double kDelayByPrice = 1.03, kDelayByPriceError = 0.12;
+// Less, after long times without windows, is nothing; and thin windows tell nothing with fewer hits than that.
+constexpr double kLeastHits = 0.01, kLeastThinHits = 30;
 // The rate may be more than twice the estimate: that is none.
 constexpr double kWorstFactor = 2;
 
@@ -57,28 +59,51 @@ double AccessRate::RelativeVariance(const Sums& sums) {
   return (std::max(sums.variance, seen) + Square(sums.share_error)) / Square(sums.accesses);
 }
 
-// Of the means of either kind, in seconds: what lies between two accesses is `time` less the factor times `price`.
+// Of the means of a kind of windows, in seconds: what lies between two accesses is `time` less the factor times
+// `price`.
 struct AccessRate::Observation {
   double time = 0, price = 0, variance = 0;
 };
 
+// Variances are as of the mean of both kinds: of one that has just seen little, each access would seem to tell little.
 std::vector<AccessRate::Observation> AccessRate::Observations() const {
+  std::vector<const Sums*> telling;
+  if (whole_.hits >= kLeastHits) telling.push_back(&whole_);
+  if (thin_.hits >= (telling.empty() ? kLeastHits : kLeastThinHits)) telling.push_back(&thin_);
+  double time = 0, accesses = 0;
+  for (const Sums* sums : telling) {
+    time += sums->time;
+    accesses += sums->accesses;
+  }
   std::vector<Observation> all;
-  for (const Sums* sums : {&whole_, &thin_}) {
-    if (sums->accesses <= 0 || sums->time <= 0) continue;
-    const double time = sums->time / sums->accesses;
-    all.push_back({time, sums->price / sums->accesses, Square(time) * RelativeVariance(*sums)});
+  for (const Sums* sums : telling) {
+    all.push_back({.time = sums->time / sums->accesses,
+                   .price = sums->price / sums->accesses,
+                   .variance = Square(time / accesses) * RelativeVariance(*sums)});
   }
   return all;
+}
+
+// What is known of programs. If the two kinds of windows contradict that by more than three standard errors, this
+// program is another, and what is known tells so much less.
+double AccessRate::VarianceOfKnown(const std::vector<Observation>& seen) {
+  const double known = Square(kDelayByPriceError);
+  if (seen.size() < 2) return known;
+  const double price = seen[0].price - seen[1].price;
+  if (price <= 0) return known;
+  const double factor = (seen[0].time - seen[1].time) / price;
+  const double variance = (seen[0].variance + seen[1].variance) / Square(price);
+  return std::max(known, Square(factor - kDelayByPrice) - 9 * variance);
 }
 
 // The likeliest time between accesses, and factor, by weighted least squares: what is known of the factor is one
 // observation, and each kind of window another. Where probes leave most of the time to the program, the factor matters
 // little; where they do not, the two kinds tell it by what they differ in.
-AccessRate::Between AccessRate::BetweenAccesses() const {
-  double weights = 0, weighted_price = 0, weighted_square = 1 / Square(kDelayByPriceError);
-  double of_time = 0, of_factor = kDelayByPrice / Square(kDelayByPriceError);
-  for (const Observation& one : Observations()) {
+AccessRate::Between AccessRate::BetweenAccesses(const std::vector<Observation>& seen) {
+  const double known = 1 / VarianceOfKnown(seen);
+  double weights = 0, weighted_price = 0, weighted_square = known;
+  double of_time = 0, of_factor = kDelayByPrice * known;
+  for (const Observation& one : seen) {
     const double weight = 1 / one.variance;
     weights += weight;
     weighted_price += weight * one.price;
@@ -87,24 +112,24 @@ AccessRate::Between AccessRate::BetweenAccesses() const {
     of_factor += weight * one.price * one.time;
   }
   const double determinant = weights * weighted_square - Square(weighted_price);
-  const double variance = weighted_square / determinant;
-  return {(weighted_square * of_time - weighted_price * of_factor) / determinant, std::sqrt(variance),
-          std::sqrt(std::max(0.0, variance - 1 / weights))};
+  return {.mean = (weighted_square * of_time - weighted_price * of_factor) / determinant,
+          .error_by_chance = 1 / std::sqrt(weights),
+          .error_of_factor = std::sqrt(std::max(0.0, weighted_square / determinant - 1 / weights))};
 }
 
 MapRate AccessRate::Rate(double share, double hits) const {
-  double sure = std::numeric_limits<double>::infinity();
-  for (const Observation& one : Observations()) sure = std::min(sure, one.time);
-  if (std::isinf(sure) || share <= 0) return {};
-  const Between between = BetweenAccesses();
-  const double of_share = hits > 0 ? std::sqrt((1 - share) / hits) : 0;
-  const double error = 2 * std::hypot(between.error, of_share * between.mean);
+  const std::vector<Observation> seen = Observations();
+  if (seen.empty() || share <= 0) return {};
+  const Between between = BetweenAccesses(seen);
   // What is certain assumes that half of the time at most was lost.
-  const double most = std::max(sure / 2, between.mean + error), least = between.mean - error;
+  const double sure = std::ranges::min_element(seen, {}, &Observation::time)->time / 2;
+  const double likely = std::max(sure, between.mean), most = std::max(sure, between.mean + 2 * between.error_of_factor);
+  const double least = between.mean - 2 * between.error_of_factor;
+  const double error = 2 * std::hypot(between.error_by_chance / likely, hits > 0 ? std::sqrt((1 - share) / hits) : 0);
   MapRate rate;
-  rate.low = share / most;
-  rate.high = least > 0 ? share / least : std::numeric_limits<double>::infinity();
-  rate.bound = between.mean <= 0 || between.mean > kWorstFactor * (between.mean - 2 * between.error_of_factor);
+  rate.low = std::max(0.0, 1 - error) * share / most;
+  rate.high = least > 0 ? (1 + error) * share / least : std::numeric_limits<double>::infinity();
+  rate.bound = between.mean <= 0 || between.mean > kWorstFactor * least;
   rate.estimate = rate.bound ? rate.low : share / between.mean;
   return rate;
 }

@@ -49,13 +49,14 @@ class AccessRate {
                                             &Sums::time_squared};
   struct Observation;
   struct Between {
-    double mean = 0, error = 0;  // seconds
-    double error_of_factor = 0;  // of `error`: of not knowing the factor
+    double mean = 0;                                  // seconds
+    double error_by_chance = 0, error_of_factor = 0;  // if the factor was known; of not knowing it
   };
   static void Add(const MapUse& use, double accesses, Sums& sums);
   static double RelativeVariance(const Sums& sums);
   std::vector<Observation> Observations() const;
-  Between BetweenAccesses() const;
+  static double VarianceOfKnown(const std::vector<Observation>& seen);
+  static Between BetweenAccesses(const std::vector<Observation>& seen);
 
   Sums whole_, thin_;
 };

@@ -80,6 +80,13 @@ struct MapWindowCount {
   uint64_t armed_hits = 0;                     ///< of `hits`: while it was armed, told or not
   BootTime first{};                            ///< of these
   std::chrono::nanoseconds program_of_told{};  ///< of `program`: of the hits that were told
+
+  /// Time in BPF of those that were told and so many others, which take less.
+  std::chrono::nanoseconds ProgramOf(uint64_t told, uint64_t others) const {
+    const uint64_t all = hits + other_hits, untold = all - std::min(all, told);
+    if (untold == 0) return program_of_told;
+    return program_of_told + (program - program_of_told) * static_cast<int64_t>(others) / static_cast<int64_t>(untold);
+  }
 };
 
 /// Thread safe, but for Read().

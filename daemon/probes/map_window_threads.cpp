@@ -160,7 +160,8 @@ void MapWindows::FinishClosed() {
     }
     changed_.notify_all();
   }
-  MeasureTrapCost();
+  if (!std::ranges::all_of(complete, [](const OpenWindow& window) { return window.thread.has_value(); }))
+    MeasureTrapCost();
   for (OpenWindow& window : complete) Finish(std::move(window));
 }
 
@@ -188,16 +189,12 @@ MapUse MapWindows::UseOf(const OpenWindow& window, std::chrono::nanoseconds trap
   const MapWindowCount& count = window.count;
   const uint64_t passed = std::min(window.plan.passed_hits, count.armed_hits);
   const uint64_t hits = window.filled ? passed + window.plan.most_hits : count.armed_hits;
-  const auto told = static_cast<int64_t>(std::clamp<uint64_t>(count.armed_hits - passed, 1, window.plan.most_hits));
-  // Hits that are not told take less: those that passed, and those before it was armed and after it was full.
-  const auto untold = static_cast<int64_t>(std::max<uint64_t>(count.hits + count.other_hits, told + 1)) - told;
-  const auto program =
-      count.program_of_told + static_cast<int64_t>(passed) * ((count.program - count.program_of_told) / untold);
+  const uint64_t told = std::min<uint64_t>(count.armed_hits - passed, window.plan.most_hits);
   std::set<uint32_t> threads;
   for (const MapHit& hit : window.hits) threads.insert(hit.tid);
   return {.hits = hits,
           .length = window.filled.value_or(window.ended) - window.armed,
-          .price = trap * static_cast<int64_t>(hits) + program,
+          .price = trap * static_cast<int64_t>(hits) + count.ProgramOf(told, passed),
           .threads = std::max<size_t>(1, threads.size())};
 }
 

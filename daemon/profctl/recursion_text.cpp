@@ -23,8 +23,6 @@ constexpr double kMaxRate = 1e18;
 
 bool IsFatal(const v1::RecursionEvent& event) { return event.grade() == "projected" || event.grade() == "proven"; }
 
-std::string NameOf(const v1::CodeFrame& frame) { return frame.name().empty() ? "[unknown]" : frame.name(); }
-
 /// `github.com/shop/config.(*Config).Get` without its directories; other names are left alone.
 std::string BriefName(const v1::CodeFrame& frame) {
   std::string name = NameOf(frame);
@@ -77,6 +75,8 @@ std::string StoryText(const v1::RecursionEvent& event) {
 }
 
 }  // namespace
+
+std::string NameOf(const v1::CodeFrame& frame) { return frame.name().empty() ? "[unknown]" : frame.name(); }
 
 int GradeRank(const v1::RecursionEvent& event) {
   constexpr std::array kGrades{"", "observed", "growing", "projected", "proven"};

@@ -17,6 +17,8 @@ bool IsAlarm(const v1::RecursionEvent& event);
 
 /// `A -> B -> A`; of a long cycle its beginning and its length. `brief`: without the path of a Go package, and cut.
 std::string CycleText(const v1::RecursionEvent& event, bool brief);
+/// `[unknown]`, where it is that.
+std::string NameOf(const v1::CodeFrame& frame);
 /// `config.go:42`; empty when unknown.
 std::string PlaceText(const v1::CodeFrame& frame);
 /// `162 MiB of 512 MiB`; `162 MiB` while the limit is not known, `-` of nothing.

@@ -76,7 +76,7 @@ struct MapWindowStatus {
   std::chrono::nanoseconds budget{};                        ///< that was there to spend
   std::string mechanism;                                    ///< "uprobe_multi, breakpoints"; empty: there are none
   std::chrono::nanoseconds trap_cost{};                     ///< of a probe's hit, the median of the latest measurements
-  std::optional<std::chrono::nanoseconds> breakpoint_cost;  ///< the same; nothing: there are none
+  std::optional<std::chrono::nanoseconds> breakpoint_cost;  ///< measured at the start; nothing: there are none
   std::vector<MapPlacementStatus> placements;
 };
 

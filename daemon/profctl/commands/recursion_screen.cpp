@@ -45,7 +45,7 @@ std::vector<std::string> FrameLines(const Frames& frames, size_t limit) {
   size_t width = 0;
   for (const v1::CodeFrame& frame : frames) {
     if (names.size() == limit) break;
-    names.push_back(Escape(frame.name().empty() ? "[unknown]" : frame.name()));
+    names.push_back(Escape(NameOf(frame)));
     if (!PlaceText(frame).empty()) width = std::max(width, DisplayWidth(names.back()));
   }
   std::vector<std::string> lines;

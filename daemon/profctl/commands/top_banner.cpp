@@ -34,7 +34,7 @@ void AddEvidence(const v1::RecursionEvent& event, std::vector<HeadingLine>& line
   if (!event.entry().empty()) {
     const v1::CodeFrame& caller = event.entry(0);
     const std::string place = PlaceText(caller);
-    add("called by", caller.name() + (place.empty() ? "" : " at " + place));
+    add("called by", NameOf(caller) + (place.empty() ? "" : " at " + place));
   }
   add("map", MapText(event));
 }

@@ -32,8 +32,8 @@ TEST(AccessRate, IsHitsByTime) {
   rate.AddWhole({.hits = 100, .length = 10ms});
   EXPECT_NEAR(rate.Rate().estimate, 10'000, 1);
   EXPECT_FALSE(rate.Rate().bound);
-  EXPECT_NEAR(rate.Rate().low, 1 / 120e-6, 1) << "two standard errors";
-  EXPECT_NEAR(rate.Rate().high, 1 / 80e-6, 1);
+  EXPECT_NEAR(rate.Rate().low, 8000, 1) << "two standard errors";
+  EXPECT_NEAR(rate.Rate().high, 12'000, 1);
   rate.AddWhole({.hits = 0, .length = 10ms});
   EXPECT_NEAR(rate.Rate().estimate, 5000, 1) << "nothing is news, too";
   EXPECT_NEAR(rate.Rate(0.5, 50).estimate, 2500, 1);
@@ -54,14 +54,14 @@ TEST(AccessRate, ThreadsAreDelayedBesideEachOther) {
 }
 
 TEST(AccessRate, WhatDelaysMoreThanItsPriceIsSeenInWindowsOfFewerFunctions) {
-  const Program program{.between = 1us, .delay = 1300ns, .price = 1us};
+  const Program program{.between = 1us, .delay = 1600ns, .price = 1us};
   AccessRate rate;
   for (int i = 0; i < 10; ++i) rate.AddWhole(program.Window());
   const MapRate by_price = rate.Rate();
   for (int i = 0; i < 10; ++i) rate.AddThin(program.Window(0.25), 0.25, 2000);
   const MapRate by_both = rate.Rate();
   EXPECT_LT(by_price.estimate, 0.8 * program.rate());
-  EXPECT_NEAR(by_both.estimate, program.rate(), 0.08 * program.rate());
+  EXPECT_NEAR(by_both.estimate, program.rate(), 0.05 * program.rate());
   EXPECT_FALSE(by_both.bound);
   EXPECT_LT(by_both.low, program.rate());
   EXPECT_GT(by_both.high, program.rate());
@@ -87,6 +87,33 @@ TEST(AccessRate, WindowsThatDifferMakeItLessCertain) {
   EXPECT_DOUBLE_EQ(steady.Rate().estimate, uneven.Rate().estimate);
   EXPECT_GT(uneven.Rate().high, 1.4 * uneven.Rate().estimate);
   EXPECT_LT(steady.Rate().high, 1.1 * steady.Rate().estimate);
+}
+
+TEST(AccessRate, WhoIsIdleNowHasNoRateOfLongAgo) {
+  const Program program{.between = 1us, .delay = 1us, .price = 1us};
+  AccessRate rate;
+  for (int i = 0; i < 10; ++i) {
+    rate.AddWhole(program.Window());
+    rate.AddThin(program.Window(0.25), 0.25, 2000);
+  }
+  rate.Decay(std::exp(-10));
+  for (int i = 0; i < 5; ++i) rate.AddWhole({.hits = 0, .length = 10ms});
+  EXPECT_LT(rate.Rate().estimate, 10);
+  rate.Decay(std::exp(-600));
+  rate.AddWhole({.hits = 0, .length = 10ms});
+  EXPECT_EQ(rate.Rate().estimate, 0);
+  rate.AddWhole({.hits = 10, .length = 10ms});
+  EXPECT_LT(rate.Rate().estimate, 1000);
+}
+
+TEST(AccessRate, AFewHitsHaveAnUpperEnd) {
+  AccessRate rate;
+  for (int i = 0; i < 10; ++i) rate.AddWhole(Program{.between = 10us, .delay = 1us, .price = 1us}.Window());
+  const MapRate few = rate.Rate(0.001, 2);
+  EXPECT_NEAR(few.estimate, 100, 1);
+  EXPECT_FALSE(few.bound);
+  EXPECT_LT(few.high, 300);
+  EXPECT_EQ(few.low, 0);
 }
 
 TEST(AccessRate, ForgetsEvenly) {

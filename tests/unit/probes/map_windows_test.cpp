@@ -30,6 +30,14 @@ TEST_F(MapWindowsTest, ASuspectsWindowComesAtOnceWithItsHits) {
   EXPECT_EQ(prober_.open(), 0u);
 }
 
+TEST(MapWindowCount, HitsThatAreNotToldTakeLess) {
+  const MapWindowCount count{.hits = 150, .other_hits = 50, .program = 130us, .program_of_told = 100us};
+  EXPECT_EQ(count.ProgramOf(100, 0), 100us);
+  EXPECT_EQ(count.ProgramOf(100, 50), 115us) << "30 us are of 100 that were not told";
+  EXPECT_EQ(MapWindowCount({.hits = 100, .program = 100us, .program_of_told = 100us}).ProgramOf(100, 50), 100us);
+  EXPECT_EQ(MapWindowCount().ProgramOf(0, 0), 0us);
+}
+
 TEST_F(MapWindowsTest, AWindowIsOfTheFunctionsThatAreWanted) {
   auto binary = std::make_shared<MapBinary>();
   binary->fd.Reset(fcntl(binary_->fd.get(), F_DUPFD_CLOEXEC, 0));
