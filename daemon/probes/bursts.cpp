@@ -21,10 +21,16 @@ void Bursts::Add(BootTime armed, BootTime first, uint64_t passed, std::span<cons
   std::ranges::nth_element(sorted, sorted.begin() + static_cast<ptrdiff_t>(sorted.size() / 2));
   const std::chrono::nanoseconds usual = sorted[sorted.size() / 2];
   const std::chrono::nanoseconds rest = std::max(kShortestRest, kRestOfGaps * usual);
+  constexpr unsigned kRemembered = 64;
+  if (++windows_ > kRemembered) {
+    windows_ /= 2;
+    rested_ /= 2;
+  }
   if (first - armed <= rest) {  // in the middle of one, or it never rests
     longest_ -= std::min(longest_, 1 + longest_ / 32);
     return;
   }
+  ++rested_;
   if (told.front() - first > rest + 2 * passed * usual) {  // it ended while hits passed
     longest_ -= longest_ / 8;
     unseen_ = 0;

@@ -20,14 +20,16 @@ class Bursts {
   void Add(BootTime armed, BootTime first, uint64_t passed, std::span<const BootTime> told);
   /// Hits of the longest burst of late, at most kMostHits; 0: it does not rest.
   uint64_t longest() const { return longest_; }
-  /// Nobody has seen where they end.
-  bool too_long() const { return longest_ > 0 && unseen_ >= kUnseen; }
+  /// It rests, as a good part of the windows has shown, and nobody has seen where its bursts end. One alone may have
+  /// come while it waited for a CPU.
+  bool too_long() const { return longest_ > 0 && unseen_ >= kUnseen && rested_ >= 2 && 4 * rested_ >= windows_; }
 
  private:
   uint64_t longest_ = 0;
   // Windows since the end of a burst was seen. What passes is random: of bursts of most hits one in eight sees it.
   static constexpr unsigned kUnseen = 24;
   unsigned unseen_ = kUnseen;
+  unsigned windows_ = 0, rested_ = 0;  // of late; of these, armed while it rested
 };
 
 }  // namespace profd

@@ -52,6 +52,11 @@ std::optional<MapEvent> ParseLine(std::string_view line, bool executable_only) {
   return event;
 }
 
+// It may have been renamed, replaced or deleted in between: what is mapped keeps its number.
+bool IsSameFile(const MappedFile& a, const MappedFile& b) {
+  return a.device_major == b.device_major && a.device_minor == b.device_minor && a.inode == b.inode;
+}
+
 }  // namespace
 
 std::vector<MapEvent> ParseExecutableMaps(std::string_view text, size_t max_mappings) {
@@ -69,7 +74,7 @@ std::vector<MapEvent> MappingsOf(std::string_view text, const MappedFile& file, 
   std::vector<MapEvent> mappings;
   for (size_t end = text.find('\n'); end != std::string_view::npos; end = text.find('\n')) {
     std::optional<MapEvent> event = ParseLine(text.substr(0, end), false);
-    if (event && event->file == file && mappings.size() < max_mappings) mappings.push_back(*std::move(event));
+    if (event && IsSameFile(event->file, file) && mappings.size() < max_mappings) mappings.push_back(*std::move(event));
     text.remove_prefix(end + 1);
   }
   return mappings;

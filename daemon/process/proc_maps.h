@@ -15,7 +15,7 @@ inline constexpr size_t kMaxPathBytes = 4096;
 /// the end too. Names are as PERF_RECORD_MMAP2 has them: line breaks unescaped, "//anon" for memory without a name.
 std::vector<MapEvent> ParseExecutableMaps(std::string_view text, size_t max_mappings);
 
-/// All mappings of that file, executable or not, in order.
+/// All mappings of that file, executable or not, in order; whatever its path is by now.
 std::vector<MapEvent> MappingsOf(std::string_view text, const MappedFile& file, size_t max_mappings);
 
 /// Whether all code in a process's mappings is memory that has no file, the vDSO apart: a packed program (UPX) after it

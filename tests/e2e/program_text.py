@@ -20,22 +20,26 @@ class ProgramText:
     def __init__(self, pid, binary, pattern):
         symbols = subprocess.run(["nm", binary], capture_output=True, text=True, check=True).stdout
         named = [line.split(maxsplit=2) for line in symbols.splitlines() if line[:1] != " "]
-        addresses = [int(one[0], 16) for one in named if len(one) == 3 and re.fullmatch(pattern, one[2])]
+        addresses = [int(one[0], 16) for one in named
+                     if len(one) == 3 and one[1] in "Tt" and re.fullmatch(pattern, one[2])]
         if not addresses:
             raise AssertionError(f"{binary} has no function like {pattern}")
         content = pathlib.Path(binary).read_bytes()
         loaded = _loaded(binary)
         self.pid = pid
         self.in_file = {}  # by address in memory
+        bias = self._bias(binary)
         for address in addresses:
-            offset = next(address - start + at for start, size, at in loaded if start <= address < start + size)
-            self.in_file[self._in_memory_at(binary, offset)] = content[offset:offset + self.BYTES]
+            offset = next((address - start + at for start, size, at in loaded if start <= address < start + size), None)
+            if offset is not None:  # the end of the text is none
+                self.in_file[bias + offset] = content[offset:offset + self.BYTES]
 
-    def _in_memory_at(self, binary, offset):
+    def _bias(self, binary):
+        """Address in memory less offset in the file, of the code."""
         for line in pathlib.Path(f"/proc/{self.pid}/maps").read_text().splitlines():
             fields = line.split()
             if len(fields) > 5 and fields[5] == str(binary) and "x" in fields[1]:
-                return int(fields[0].split("-")[0], 16) + offset - int(fields[2], 16)
+                return int(fields[0].split("-")[0], 16) - int(fields[2], 16)
         raise AssertionError(f"{binary} is not mapped in {self.pid}")
 
     def traps(self):

@@ -39,9 +39,9 @@ std::string CountText(double count) {
   return fmt::format("{:.0f}", count);
 }
 
-// `>1.2M`, `85k ±9%`.
+// `>1.2M`, `85k ±9%`; `?` if next to nothing is known.
 std::string RateText(const v1::MapRate& rate) {
-  if (rate.at_least()) return ">" + CountText(rate.low());
+  if (rate.at_least()) return rate.low() < 0.5 ? "?" : ">" + CountText(rate.low());
   if (rate.per_second() <= 0) return "0";
   const double error = std::max(rate.high() - rate.per_second(), rate.per_second() - rate.low()) / rate.per_second();
   return fmt::format("{} ±{:.0f}%", CountText(rate.per_second()), 100 * error);

@@ -77,6 +77,21 @@ TEST(Bursts, AreForgottenWhenThereAreNoneAnyMore) {
   EXPECT_EQ(bursts.longest(), 0u);
 }
 
+TEST(Bursts, AreNotSaidToBeWhereAProgramOnlyWaitedForItsCpu) {
+  Bursts bursts;
+  std::vector<BootTime> hits;
+  for (int i = 0; i < 200; ++i) hits.push_back(1s + i * 10us);
+  const auto waited = [&] { bursts.Add(hits.front() - 20ms, hits.front(), 0, hits); };
+  waited();
+  EXPECT_GT(bursts.longest(), 0u);
+  EXPECT_FALSE(bursts.too_long()) << "one window";
+  for (int i = 0; i < 8; ++i) bursts.Add(hits.front() - 10us, hits.front(), 0, hits);
+  waited();
+  EXPECT_FALSE(bursts.too_long()) << "two in ten";
+  for (int i = 0; i < 4; ++i) waited();
+  EXPECT_TRUE(bursts.too_long());
+}
+
 TEST(Bursts, AreNotToldFromAFewHits) {
   Bursts bursts;
   const std::vector<BootTime> hits{1s, 2s, 3s};

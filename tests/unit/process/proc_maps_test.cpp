@@ -20,6 +20,18 @@ TEST(ProcMaps, OnlyExecutableMappingsCount) {
   EXPECT_EQ(events[0].file, (MappedFile{0xfe, 1, 247026, "/usr/bin/cat"}));
 }
 
+TEST(ProcMaps, AFileIsFoundWhateverItsPathIsNow) {
+  const MappedFile file{.device_major = 0xfe, .device_minor = 0, .inode = 1234, .path = "/bin/shop"};
+  const auto mappings = MappingsOf(
+      "400000-401000 r--p 00000000 fe:00 1234 /bin/shop (deleted)\n"
+      "401000-403000 r-xp 00001000 fe:00 1234 /bin/shop (deleted)\n"
+      "500000-501000 r--p 00000000 fe:00 1235 /bin/shop\n",
+      file, 10);
+  ASSERT_EQ(mappings.size(), 2u);
+  EXPECT_EQ(mappings[1].start, 0x401000u);
+  EXPECT_EQ(mappings[1].file_offset, 0x1000u);
+}
+
 TEST(ProcMaps, NamesKeepBlanksAndGetTheirLineBreaksBack) {
   const auto events = Parse(
       "1000-2000 r-xp 00000000 00:1f 7 /tmp/my  app (deleted)\n"
