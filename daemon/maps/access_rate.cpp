@@ -11,6 +11,7 @@ namespace {
 constexpr double kDelayByPrice = 1.03, kDelayByPriceError = 0.12;
 // Less, after long times without windows, is nothing; and thin windows tell nothing with fewer hits than that.
 constexpr double kLeastHits = 0.01, kLeastThinHits = 30;
+constexpr double kVarianceOfRest = 1.0 / 3;
 // The rate may be more than twice the estimate: that is none.
 constexpr double kWorstFactor = 2;
 
@@ -26,8 +27,18 @@ void AccessRate::Decay(double kept) {
   }
 }
 
+// A window ends with a hit, after a random number of them. Only where that may be any hit of a burst, windows are right
+// in the mean: those from before it was known how long bursts are all ended in the same part.
+void AccessRate::FollowBursts(uint64_t hits) {
+  constexpr double kLonger = 1.25, kKept = 0.95;
+  const auto now = static_cast<double>(hits);
+  if (now > kLonger * burst_hits_) whole_ = thin_ = {};
+  burst_hits_ = std::max(now, kKept * burst_hits_);
+}
+
 void AccessRate::Add(const MapUse& use, double accesses, Sums& sums) {
   const double time = Seconds(use.length);
+  sums.windows += 1;
   sums.hits += static_cast<double>(use.hits);
   sums.time += time;
   sums.price += Seconds(use.price) / static_cast<double>(use.threads);
@@ -38,12 +49,14 @@ void AccessRate::Add(const MapUse& use, double accesses, Sums& sums) {
 }
 
 void AccessRate::AddWhole(const MapUse& use) {
+  FollowBursts(use.burst_hits);
   const auto hits = static_cast<double>(use.hits);
   Add(use, hits, whole_);
   whole_.variance += hits;
 }
 
 void AccessRate::AddThin(const MapUse& use, double share, double shown_by) {
+  FollowBursts(use.burst_hits);
   if (share <= 0 || shown_by <= 0) return;
   const double accesses = static_cast<double>(use.hits) / share;
   Add(use, accesses, thin_);
@@ -52,11 +65,13 @@ void AccessRate::AddThin(const MapUse& use, double share, double shown_by) {
 }
 
 // Of accesses by time.
-double AccessRate::RelativeVariance(const Sums& sums) {
+double AccessRate::RelativeVariance(const Sums& sums) const {
   if (sums.accesses <= 0 || sums.time <= 0) return 0;
   const double rate = sums.accesses / sums.time;
   const double seen = sums.accesses_squared - 2 * rate * sums.accesses_by_time + Square(rate) * sums.time_squared;
-  return (std::max(sums.variance, seen) + Square(sums.share_error)) / Square(sums.accesses);
+  const double by_hits = (std::max(sums.variance, seen) + Square(sums.share_error)) / Square(sums.accesses);
+  // Of the rest in which it was opened a window has anything from nothing to all.
+  return std::max(by_hits, burst_hits_ > 0 ? kVarianceOfRest / sums.windows : 0);
 }
 
 // Of the means of a kind of windows, in seconds: what lies between two accesses is `time` less the factor times

@@ -31,34 +31,31 @@ class AccessRate {
 
  private:
   struct Sums {
-    double hits = 0, time = 0, price = 0;  // seconds
-    double accesses = 0;                   // that the hits stand for
-    double variance = 0;                   // of these, if hits came by chance
-    double share_error = 0;                // and what part they are is known from such hits
+    double windows = 0, hits = 0, time = 0, price = 0;  // seconds
+    double accesses = 0;                                // that the hits stand for
+    double variance = 0;                                // of these, if hits came by chance
+    double share_error = 0;                             // and what part they are is known from such hits
     // Windows differ by more than that: programs have phases, and lose their CPU.
     double accesses_squared = 0, accesses_by_time = 0, time_squared = 0;
   };
-  static constexpr double Sums::*kSums[] = {&Sums::hits,
-                                            &Sums::time,
-                                            &Sums::price,
-                                            &Sums::accesses,
-                                            &Sums::variance,
-                                            &Sums::share_error,
-                                            &Sums::accesses_squared,
-                                            &Sums::accesses_by_time,
-                                            &Sums::time_squared};
+  static constexpr double Sums::*kSums[] = {
+      &Sums::windows,          &Sums::hits,        &Sums::time,        &Sums::price,
+      &Sums::accesses,         &Sums::variance,    &Sums::share_error, &Sums::accesses_squared,
+      &Sums::accesses_by_time, &Sums::time_squared};
   struct Observation;
   struct Between {
     double mean = 0;                                  // seconds
     double error_by_chance = 0, error_of_factor = 0;  // if the factor was known; of not knowing it
   };
   static void Add(const MapUse& use, double accesses, Sums& sums);
-  static double RelativeVariance(const Sums& sums);
+  double RelativeVariance(const Sums& sums) const;
+  void FollowBursts(uint64_t hits);
   std::vector<Observation> Observations() const;
   static double VarianceOfKnown(const std::vector<Observation>& seen);
   static Between BetweenAccesses(const std::vector<Observation>& seen);
 
   Sums whole_, thin_;
+  double burst_hits_ = 0;  // over which the windows were spread
 };
 
 }  // namespace profd

@@ -20,9 +20,10 @@ class Bursts {
   void Add(BootTime armed, BootTime first, uint64_t passed, std::span<const BootTime> told);
   /// Hits of the longest burst of late, at most kMostHits; 0: it does not rest.
   uint64_t longest() const { return longest_; }
-  /// It rests, as a good part of the windows has shown, and nobody has seen where its bursts end. One alone may have
-  /// come while it waited for a CPU.
-  bool too_long() const { return longest_ > 0 && unseen_ >= kUnseen && rested_ >= 2 && 4 * rested_ >= windows_; }
+  /// It rests between them, as a good part of the windows has shown: a single one may have waited for a CPU.
+  bool rests() const { return longest_ > 0 && rested_ >= 2 && 4 * rested_ >= windows_; }
+  /// And nobody has seen where they end.
+  bool too_long() const { return rests() && unseen_ >= kUnseen; }
 
  private:
   uint64_t longest_ = 0;

@@ -15,6 +15,8 @@ constexpr std::chrono::milliseconds kLongestWait{1000};
 // Who has just become a suspect earns its first window with each millisecond that it runs: its CPU time is read that
 // often, for so long.
 constexpr std::chrono::milliseconds kFreshWait{2};
+// The window before ended in a burst, and the gap between them may be so many bursts long.
+constexpr std::chrono::nanoseconds kLongestDelay = std::chrono::milliseconds(25);
 constexpr uint64_t kThinness = 4;          // the accesses of all functions, of those in a window of a few
 constexpr std::chrono::seconds kFresh{1};  // also: what is known of a thread, for so long
 
@@ -66,6 +68,7 @@ void MapWindows::RunSlot(uint32_t slot, std::stop_token stop) {
   auto& window = windows_[slot];
   while (true) {
     if (!changed_.wait(lock, stop, [&] { return window && !window->closed; })) return;
+    changed_.wait_for(lock, stop, window->delay, [&] { return window->closing; });
     OpenWindow opening = *window;
     lock.unlock();
     if (opening.plan.reason != WindowReason::kSuspect) opening.functions = parts_.functions_of(opening.plan.process);
@@ -195,7 +198,8 @@ MapUse MapWindows::UseOf(const OpenWindow& window, std::chrono::nanoseconds trap
   return {.hits = hits,
           .length = window.filled.value_or(window.ended) - window.armed,
           .price = trap * static_cast<int64_t>(hits) + count.ProgramOf(told, passed),
-          .threads = std::max<size_t>(1, threads.size())};
+          .threads = std::max<size_t>(1, threads.size()),
+          .burst_hits = window.burst_hits};
 }
 
 // With the lock held.
@@ -313,6 +317,10 @@ void MapWindows::OpenNew() {
     const auto free = std::ranges::find_if(windows_, [](const auto& window) { return !window; });
     Known& known = known_.at(plan.process);
     *free = OpenWindow{.plan = plan, .binary = known.binary, .number = next_number_++};
+    if (known.bursts.rests()) {
+      (*free)->burst_hits = known.bursts.longest();
+      (*free)->delay = std::chrono::nanoseconds(random_() % kLongestDelay.count());
+    }
     if (!IsExact(plan.reason) || !known.recursion || now - known.recursion->seen > kFresh) continue;
     (*free)->thread = known.recursion;
     (*free)->sites = NextSites(known);

@@ -89,6 +89,8 @@ class MapWindows {
     std::optional<RecursingThread> thread;  // by breakpoints in this one
     RecursionSites sites;                   // there
     uint64_t number = 0;
+    uint64_t burst_hits = 0;  // over which windows like this one are spread
+    std::chrono::nanoseconds delay{};
     MapFunctionSet functions;
     bool full = false, moved = false, closing = false, closed = false, complete = false;
     BootTime armed{}, ended{};

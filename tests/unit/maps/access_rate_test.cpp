@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <random>
+
+#include "probes/bursts.h"
 
 namespace profd {
 namespace {
@@ -104,6 +107,51 @@ TEST(AccessRate, WhoIsIdleNowHasNoRateOfLongAgo) {
   EXPECT_EQ(rate.Rate().estimate, 0);
   rate.AddWhole({.hits = 10, .length = 10ms});
   EXPECT_LT(rate.Rate().estimate, 1000);
+}
+
+/// A program that makes `length` accesses, 1 us apart, and rests for 5 ms, seen through windows as profd opens them.
+class BurstyProgram {
+ public:
+  BurstyProgram(uint64_t length, uint32_t seed) : length_(length), random_(seed) {}
+
+  MapUse Open() {
+    const uint64_t span = bursts_.rests() ? bursts_.longest() : 0;
+    const uint64_t passed = bursts_.longest() == 0 ? 0 : random_() % bursts_.longest();
+    const BootTime cycle = length_ * 1us + 5ms;
+    const BootTime armed = cycle * 1000 + std::chrono::microseconds(random_() % (cycle / 1us));
+    std::vector<BootTime> hits;
+    for (BootTime start = cycle * 1000; hits.size() < passed + 200; start += cycle) {
+      for (uint64_t i = 0; i < length_ && hits.size() < passed + 200; ++i) {
+        if (start + i * 1us >= armed) hits.push_back(start + i * 1us);
+      }
+    }
+    bursts_.Add(armed, hits.front(), passed, std::span(hits).subspan(passed));
+    return {.hits = hits.size(), .length = hits.back() - armed, .burst_hits = span};
+  }
+  double rate() const { return static_cast<double>(length_) / (static_cast<double>(length_) * 1e-6 + 5e-3); }
+
+ private:
+  const uint64_t length_;
+  std::mt19937_64 random_;
+  Bursts bursts_;
+};
+
+TEST(AccessRate, BurstsAreSeenAsAWhole) {
+  for (const uint64_t length : {20, 100, 350, 1000}) {
+    double sum = 0;
+    int covered = 0;
+    constexpr int kPrograms = 40;
+    for (int seed = 1; seed <= kPrograms; ++seed) {
+      BurstyProgram program(length, static_cast<uint32_t>(seed));
+      AccessRate rate;
+      for (int i = 0; i < 12; ++i) rate.AddWhole(program.Open());
+      covered += rate.Rate().low <= program.rate() && rate.Rate().high >= program.rate();
+      for (int i = 0; i < 48; ++i) rate.AddWhole(program.Open());
+      sum += rate.Rate().estimate / program.rate();
+    }
+    EXPECT_NEAR(sum / kPrograms, 1, 0.1) << length;
+    EXPECT_GE(covered, kPrograms * 9 / 10) << length;
+  }
 }
 
 TEST(AccessRate, AFewHitsHaveAnUpperEnd) {
