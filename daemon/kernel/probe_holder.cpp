@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/perf_event.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -23,24 +25,28 @@
 #include "kernel/bpf_object.h"
 
 namespace profd {
+
 namespace {
-
-// As many as may be busy at once; the kernel takes a millisecond or two for each.
-constexpr size_t kSockets = 8;
 constexpr size_t kMostSites = 512;
-constexpr size_t kMostDescriptors = 64;
+}  // namespace
 
-struct Request {
+struct ProbeRequest {
   uint32_t release;  // the number of what is to go; 0: attach
   uint32_t multi;
   int32_t pid;
   uint32_t count;
   std::array<ProbeSite, kMostSites> sites;
 };
-struct Answer {
+struct ProbeAnswer {
   int32_t error;  // errno
   uint32_t number;
 };
+
+namespace {
+
+// As many as may be busy at once; the kernel takes a millisecond or two for each.
+constexpr size_t kSockets = 8;
+constexpr size_t kMostDescriptors = 64;
 
 // One message with what descriptors come with it.
 bool Send(int socket, const void* data, size_t size, std::span<const int> descriptors) {
@@ -134,11 +140,11 @@ int AttachLinks(int program, bool multi, pid_t pid, int fd, std::span<const Prob
 class Holding {
  public:
   void Serve(const UniqueFd& socket) {
-    auto request = std::make_unique<Request>();
+    auto request = std::make_unique<ProbeRequest>();
     while (true) {
       std::vector<UniqueFd> descriptors, links;
       if (Receive(socket.get(), request.get(), sizeof(*request), descriptors) == 0) break;
-      Answer answer{};
+      ProbeAnswer answer{};
       if (request->release != 0) {
         Release(request->release);
       } else if (descriptors.size() != 2) {
@@ -249,6 +255,7 @@ absl::StatusOr<std::unique_ptr<ProbeHolder>> ProbeHolder::Start(std::function<vo
 
 ProbeHolder::~ProbeHolder() {
   idle_.clear();
+  kill(pid_, SIGCONT);
   while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {}
 }
 
@@ -257,6 +264,17 @@ std::chrono::nanoseconds ProbeHolder::cpu_time() const {
   timespec time{};
   if (clock_getcpuclockid(pid_, &clock) != 0 || clock_gettime(clock, &time) != 0) return {};
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+// The kernel takes as long as it takes. But somebody may have stopped the process (SIGSTOP), and profd would wait with
+// it, when it is to end as well.
+bool ProbeHolder::Exchange(int socket, const ProbeRequest& request, std::span<const int> descriptors,
+                           ProbeAnswer& answer, std::vector<UniqueFd>& links) {
+  constexpr int kPatience = 1000;  // ms
+  if (!Send(socket, &request, sizeof(request), descriptors)) return false;
+  pollfd answered{.fd = socket, .events = POLLIN, .revents = 0};
+  while (poll(&answered, 1, kPatience) <= 0) kill(pid_, SIGCONT);
+  return Receive(socket, &answer, sizeof(answer), links) == sizeof(answer);
 }
 
 UniqueFd ProbeHolder::TakeSocket() {
@@ -297,13 +315,12 @@ absl::StatusOr<HeldProbes> ProbeHolder::Attach(int program, bool multi, pid_t pi
   }
   std::vector<UniqueFd> links;
   if (UniqueFd socket = TakeSocket()) {
-    Request request{
+    ProbeRequest request{
         .release = 0, .multi = multi, .pid = pid, .count = static_cast<uint32_t>(sites.size()), .sites = {}};
     std::ranges::copy(sites, request.sites.begin());
     const std::array descriptors{program, fd};
-    Answer answer{};
-    const bool answered = Send(socket.get(), &request, sizeof(request), descriptors) &&
-                          Receive(socket.get(), &answer, sizeof(answer), links) == sizeof(answer);
+    ProbeAnswer answer{};
+    const bool answered = Exchange(socket.get(), request, descriptors, answer, links);
     GiveBack(std::move(socket), answered);
     if (answered && answer.error != 0) return KernelError("attaching probes", answer.error);
     if (answered) {
@@ -323,11 +340,10 @@ absl::StatusOr<HeldProbes> ProbeHolder::Attach(int program, bool multi, pid_t pi
 void ProbeHolder::Release(uint32_t number) {
   UniqueFd socket = TakeSocket();
   if (!socket) return;  // it closed them when it ended
-  const Request request{.release = number, .multi = 0, .pid = 0, .count = 0, .sites = {}};
-  Answer answer{};
+  const ProbeRequest request{.release = number, .multi = 0, .pid = 0, .count = 0, .sites = {}};
+  ProbeAnswer answer{};
   std::vector<UniqueFd> none;
-  const bool answered = Send(socket.get(), &request, sizeof(request), {}) &&
-                        Receive(socket.get(), &answer, sizeof(answer), none) == sizeof(answer);
+  const bool answered = Exchange(socket.get(), request, {}, answer, none);
   GiveBack(std::move(socket), answered);
 }
 

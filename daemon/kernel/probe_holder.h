@@ -28,6 +28,8 @@ struct ProbeSite {
 };
 
 class ProbeHolder;
+struct ProbeRequest;
+struct ProbeAnswer;
 
 /// They are there as long as this is. Destroying it blocks until they are gone. The holder outlives it.
 class HeldProbes {
@@ -73,6 +75,8 @@ class ProbeHolder {
   ProbeHolder(pid_t pid, std::vector<UniqueFd> sockets, std::function<void(const absl::Status&)> on_error)
       : pid_(pid), on_error_(std::move(on_error)), idle_(std::move(sockets)) {}
   void Release(uint32_t number);
+  bool Exchange(int socket, const ProbeRequest& request, std::span<const int> descriptors, ProbeAnswer& answer,
+                std::vector<UniqueFd>& links);
   /// One that nobody uses, or waits for one; nothing, if the process is gone.
   UniqueFd TakeSocket();
   /// `usable`: what was asked for was answered.

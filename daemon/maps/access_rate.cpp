@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
+#include <utility>
 
 namespace profd {
 namespace {
@@ -22,8 +24,7 @@ double Square(double x) { return x * x; }
 
 void AccessRate::Decay(double kept) {
   for (double Sums::*const sum : kSums) {
-    whole_.*sum *= kept;
-    thin_.*sum *= kept;
+    for (Sums* sums : {&whole_, &thin_, &new_whole_, &new_thin_}) sums->*sum *= kept;
   }
 }
 
@@ -32,8 +33,30 @@ void AccessRate::Decay(double kept) {
 void AccessRate::FollowBursts(uint64_t hits) {
   constexpr double kLonger = 1.25, kKept = 0.95;
   const auto now = static_cast<double>(hits);
-  if (now > kLonger * burst_hits_) whole_ = thin_ = {};
+  if (now > kLonger * burst_hits_) whole_ = thin_ = new_whole_ = new_thin_ = {};
   burst_hits_ = std::max(now, kKept * burst_hits_);
+}
+
+// Windows end with a hit, so those of a slow program are long, and would outweigh many of a fast one that it has
+// become. Each is compared with those of its kind from before the change, delays and all.
+void AccessRate::FollowChange(const MapUse& use, double accesses, const Sums& known, const Sums& latest) {
+  constexpr int kMany = 12;
+  constexpr double kFar = 3;
+  const double before = known.accesses - latest.accesses, time_before = known.time - latest.time;
+  int direction = 0;
+  if (before >= kLeastHits && accesses > 0) {
+    const double between = time_before / before, now = Seconds(use.length) / accesses;
+    direction = now * kFar < between ? 1 : now > between * kFar ? -1 : 0;
+  }
+  if (direction == 0 || direction * differing_ < 0) {
+    new_whole_ = new_thin_ = {};
+    differing_ = 0;
+  }
+  differing_ += direction;
+  if (std::abs(differing_) < kMany) return;
+  whole_ = std::exchange(new_whole_, {});
+  thin_ = std::exchange(new_thin_, {});
+  differing_ = 0;
 }
 
 void AccessRate::Add(const MapUse& use, double accesses, Sums& sums) {
@@ -51,17 +74,25 @@ void AccessRate::Add(const MapUse& use, double accesses, Sums& sums) {
 void AccessRate::AddWhole(const MapUse& use) {
   FollowBursts(use.burst_hits);
   const auto hits = static_cast<double>(use.hits);
-  Add(use, hits, whole_);
-  whole_.variance += hits;
+  FollowChange(use, hits, whole_, new_whole_);
+  for (Sums* sums : {&whole_, &new_whole_}) {
+    if (sums == &new_whole_ && differing_ == 0) continue;
+    Add(use, hits, *sums);
+    sums->variance += hits;
+  }
 }
 
 void AccessRate::AddThin(const MapUse& use, double share, double shown_by) {
   FollowBursts(use.burst_hits);
   if (share <= 0 || shown_by <= 0) return;
   const double accesses = static_cast<double>(use.hits) / share;
-  Add(use, accesses, thin_);
-  thin_.variance += accesses / share;
-  thin_.share_error += accesses * std::sqrt((1 - share) / (share * shown_by));
+  FollowChange(use, accesses, thin_, new_thin_);
+  for (Sums* sums : {&thin_, &new_thin_}) {
+    if (sums == &new_thin_ && differing_ == 0) continue;
+    Add(use, accesses, *sums);
+    sums->variance += accesses / share;
+    sums->share_error += accesses * std::sqrt((1 - share) / (share * shown_by));
+  }
 }
 
 // Of accesses by time.

@@ -50,11 +50,16 @@ class AccessRate {
   static void Add(const MapUse& use, double accesses, Sums& sums);
   double RelativeVariance(const Sums& sums) const;
   void FollowBursts(uint64_t hits);
+  void FollowChange(const MapUse& use, double accesses, const Sums& known, const Sums& latest);
   std::vector<Observation> Observations() const;
   static double VarianceOfKnown(const std::vector<Observation>& seen);
   static Between BetweenAccesses(const std::vector<Observation>& seen);
 
   Sums whole_, thin_;
+  // What the latest windows have added, that all differ from what was known in the same direction; how many they are,
+  // with its sign.
+  Sums new_whole_, new_thin_;
+  int differing_ = 0;
   double burst_hits_ = 0;  // over which the windows were spread
 };
 

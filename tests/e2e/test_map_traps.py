@@ -143,6 +143,17 @@ class Traps(RootCase):
         print(f"    traps left when all was killed while they were put in: {left}")
         self.assert_lives()
 
+    def test_a_holder_that_was_stopped_goes_on(self):
+        [holder] = [pid for pid in children(self.daemon.process.pid) if comm(pid) == "profd-probes"]
+        self.ask()
+        self.wait_for_a_trap()
+        os.kill(holder, signal.SIGSTOP)
+        begin = time.monotonic()
+        self.assertEqual(self.daemon.terminate(), 0)
+        self.assertLess(time.monotonic() - begin, 10 * SLOW)
+        self.assertEqual(self.text.traps(), 0)
+        self.assert_lives()
+
     def assert_lives(self):
         while not self.program.lines.empty():
             self.program.lines.get()

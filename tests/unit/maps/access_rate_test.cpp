@@ -154,6 +154,21 @@ TEST(AccessRate, BurstsAreSeenAsAWhole) {
   }
 }
 
+TEST(AccessRate, AProgramThatBecomesFasterIsBelieved) {
+  const Program slow{.between = 33us, .delay = 1us, .price = 1us}, fast{.between = 1us, .delay = 1us, .price = 1us};
+  AccessRate rate;
+  for (int i = 0; i < 50; ++i) rate.AddWhole(slow.Window());
+  for (int i = 0; i < 14; ++i) rate.AddWhole(fast.Window());
+  EXPECT_NEAR(rate.Rate().estimate, fast.rate(), 0.1 * fast.rate());
+  for (int i = 0; i < 50; ++i) rate.AddThin(fast.Window(0.25), 0.25, 2000);
+  EXPECT_NEAR(rate.Rate().estimate, fast.rate(), 0.1 * fast.rate());
+  for (int i = 0; i < 14; ++i) {
+    rate.AddWhole(slow.Window());
+    rate.AddThin(slow.Window(0.25), 0.25, 2000);
+  }
+  EXPECT_NEAR(rate.Rate().estimate, slow.rate(), 0.1 * slow.rate());
+}
+
 TEST(AccessRate, AFewHitsHaveAnUpperEnd) {
   AccessRate rate;
   for (int i = 0; i < 10; ++i) rate.AddWhole(Program{.between = 10us, .delay = 1us, .price = 1us}.Window());
