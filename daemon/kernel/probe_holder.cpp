@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -23,6 +22,7 @@
 #include <thread>
 
 #include "kernel/bpf_object.h"
+#include "probes/priority.h"
 
 namespace profd {
 
@@ -191,9 +191,7 @@ class Holding {
 
 // The sockets are all that is open here from now on.
 [[noreturn]] void HoldProbes(std::vector<UniqueFd> sockets) {
-  // As the threads are that wait for it.
-  constexpr int kNice = -15;
-  (void)setpriority(PRIO_PROCESS, 0, kNice);
+  RunSoonWhenWoken();
   prctl(PR_SET_NAME, "profd-probes");
   setsid();
   const int null = open("/dev/null", O_RDWR);

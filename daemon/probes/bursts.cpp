@@ -31,7 +31,7 @@ void Bursts::Add(BootTime armed, BootTime first, uint64_t passed, std::span<cons
     return;
   }
   ++rested_;
-  if (told.front() - first > rest + 2 * passed * usual) {  // it ended while hits passed
+  if (told.front() - first > rest + 2 * static_cast<int64_t>(passed) * usual) {  // it ended while hits passed
     longest_ -= longest_ / 8;
     unseen_ = 0;
     return;

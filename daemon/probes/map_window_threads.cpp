@@ -1,12 +1,11 @@
 // What the threads of MapWindows do.
 #include <sys/epoll.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 
 #include "probes/map_windows.h"
 #include "probes/price.h"
+#include "probes/priority.h"
 
 namespace profd {
 namespace {
@@ -19,13 +18,6 @@ constexpr std::chrono::milliseconds kFreshWait{2};
 constexpr std::chrono::nanoseconds kLongestDelay = std::chrono::milliseconds(25);
 constexpr uint64_t kThinness = 4;          // the accesses of all functions, of those in a window of a few
 constexpr std::chrono::seconds kFresh{1};  // also: what is known of a thread, for so long
-
-// A runaway takes all the CPU there is, and with each millisecond that its window comes later its stack has grown. For
-// the calling thread, which does little at a time. Where that is not allowed, it waits as others do.
-void RunSoonWhenWoken() {
-  constexpr int kNice = -15;
-  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
-}
 
 }  // namespace
 
@@ -317,7 +309,8 @@ void MapWindows::OpenNew() {
     const auto free = std::ranges::find_if(windows_, [](const auto& window) { return !window; });
     Known& known = known_.at(plan.process);
     *free = OpenWindow{.plan = plan, .binary = known.binary, .number = next_number_++};
-    if (known.bursts.rests()) {
+    // A suspect does not rest now.
+    if (plan.reason != WindowReason::kSuspect && known.bursts.rests()) {
       (*free)->burst_hits = known.bursts.longest();
       (*free)->delay = std::chrono::nanoseconds(random_() % kLongestDelay.count());
     }

@@ -12,6 +12,9 @@ def _loaded(binary):
     return [tuple(int(one[i], 16) for i in (2, 4, 1)) for one in fields]
 
 
+MAP_FUNCTION = r"runtime\.map(access|assign|delete|iter|Iter|clear).*|internal/sync\..*|reflect\.map.*|maps\.clone"
+
+
 class ProgramText:
     """The first bytes of the functions whose names match a pattern, as a whole."""
 

@@ -8,12 +8,11 @@ import threading
 import time
 
 from tests.e2e.fixture import SLOW, DaemonCase, Target, build_go, eventually
-from tests.e2e.program_text import ProgramText
+from tests.e2e.program_text import MAP_FUNCTION, ProgramText
 from tests.e2e.test_maps import FUNCTIONS
 
 OLD, NEW = "go1.19.13", "go1.26.4"  # other functions at other places, and maps of another kind
 ANY_FUNCTION = r"(main|runtime)\..*"
-MAP_FUNCTION = r"runtime\.map(access|assign|delete|iter|Iter|clear).*|internal/sync\..*|reflect\.map.*|maps\.clone"
 
 
 class Binaries(DaemonCase):

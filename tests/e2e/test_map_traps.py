@@ -10,9 +10,7 @@ import threading
 import time
 
 from tests.e2e.fixture import SLOW, SOAK, Daemon, RootCase, build_go, eventually, go_target
-from tests.e2e.program_text import ProgramText
-
-MAP_FUNCTIONS = r"runtime\.map(access|assign|delete|iter|Iter|clear).*"
+from tests.e2e.program_text import MAP_FUNCTION, ProgramText
 
 
 def children(pid):
@@ -66,7 +64,7 @@ class Traps(RootCase):
         self.program = go_target("mapload", "--pause", 0)
         self.addCleanup(self.program.stop)
         self.program.event("ready")
-        self.text = ProgramText(self.program.pid, build_go("mapload"), MAP_FUNCTIONS)
+        self.text = ProgramText(self.program.pid, build_go("mapload"), MAP_FUNCTION)
 
     def ask(self):
         """Windows as often as the program can pay them."""

@@ -3,6 +3,7 @@
 import concurrent.futures
 import pathlib
 import re
+import statistics
 import subprocess
 import tempfile
 import time
@@ -47,6 +48,7 @@ class Maps(DaemonCase):
         return answer, {name: (count - first["counts"][name]) / passed for name, count in last["counts"].items()}
 
     def test_what_uses_which_map_how_often(self):
+        ratios = []
         for toolchain in VERSIONS:
             with self.subTest(toolchain=toolchain):
                 program = self.use(go_target("mapload", toolchain=toolchain))
@@ -65,6 +67,7 @@ class Maps(DaemonCase):
                 # Seldom does a machine whose CPUs are all in use take one away in one of these few windows.
                 self.assertLess(total / 1.5, answer["accesses_per_second"])
                 self.assertLess(answer["accesses_per_second"], 1.3 * total)
+                ratios.append(answer["accesses_per_second"] / total)
                 self.assertLess(total / 1.5, metrics["profd_go_map_accesses_per_second" + of])
                 self.assertLess(metrics["profd_go_map_accesses_per_second" + of], 1.3 * total)
                 self.assertGreater(metrics["profd_go_map_cpu_ratio" + of], 0)
@@ -83,6 +86,9 @@ class Maps(DaemonCase):
                     share = truth[counted] / total
                     # Windows are of ten rounds each; a young program's first are smaller, and end within one.
                     self.assertAlmostEqual(site["share_percent"] / 100, share, delta=0.015, msg=name)
+        print(f"    rates told, of the true ones: {[round(ratio, 2) for ratio in ratios]}")
+        # One may have met with a machine that was busy.
+        self.assertAlmostEqual(statistics.median(ratios), 1, delta=0.1)
 
     def test_libraries_that_reach_into_maps(self):
         operations = {"main.reflectDelete": "delete", "main.reflectRange": "iterate", "main.reflectKeys": "iterate",

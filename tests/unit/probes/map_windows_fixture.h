@@ -29,6 +29,7 @@ class FakeProber final : public MapProber {
     open_[slot] = spec.process;
     for (uint64_t i = 0; i < hits_a_window; ++i) {
       const BootTime soon = SystemClock().Boot() + 5ms;  // it is armed by then
+      if (i == 0) first_ = soon;
       ring_.push_back({.window = spec.number,
                        .time = soon,
                        .function = static_cast<uint8_t>(i % 2),
@@ -49,7 +50,11 @@ class FakeProber final : public MapProber {
     std::lock_guard lock(mutex_);
     open_.erase(slot);
     const std::chrono::microseconds program(hits_a_window);
-    return {.hits = hits_a_window, .program = program, .armed_hits = hits_a_window, .program_of_told = program};
+    return {.hits = hits_a_window,
+            .program = program,
+            .armed_hits = hits_a_window,
+            .first = rests ? first_ : BootTime{},
+            .program_of_told = program};
   }
   int hits_fd() const override { return fd_.get(); }
   void MeasureTrapCost() override { ++measured; }
@@ -74,13 +79,15 @@ class FakeProber final : public MapProber {
   std::vector<bool> armings;
   std::optional<std::chrono::nanoseconds> breakpoint;
   bool no_breakpoints_left = false;
-  std::atomic<int> measured = 0;  ///< times that it was asked to measure the cost of a trap
-  std::vector<std::string> keys;  // of the first hits
+  std::atomic<bool> rests = false;  ///< the process, when a window is armed
+  std::atomic<int> measured = 0;    ///< times that it was asked to measure the cost of a trap
+  std::vector<std::string> keys;    // of the first hits
 
  private:
   mutable std::mutex mutex_;
   UniqueFd fd_;
   std::map<uint32_t, ProcessId> open_;
+  BootTime first_{};  // hit of the newest window
   std::vector<MapHit> ring_;
 };
 

@@ -59,6 +59,24 @@ TEST_F(MapWindowsTest, AWindowIsOfTheFunctionsThatAreWanted) {
   EXPECT_TRUE(suspects->functions.none()) << "evidence may be in any";
 }
 
+TEST_F(MapWindowsTest, WhoRestsIsSeenAllOverItsBurstsButForSuspects) {
+  prober_.hits_a_window = 30;
+  prober_.rests = true;
+  Start();
+  windows_->Ask(kProcess, 10s);
+  ASSERT_TRUE(Eventually([this] { return done() > 3; }));
+  windows_->SetSuspects({kProcess});
+  const auto of_suspect = [](const MapWindow& window) { return window.reason == WindowReason::kSuspect; };
+  ASSERT_TRUE(Eventually([&] {
+    std::lock_guard lock(mutex_);
+    return std::ranges::count_if(done_, of_suspect) > 0;
+  }));
+  windows_->Stop();
+  EXPECT_EQ(done_.at(0).use.burst_hits, 0u) << "it is not known yet";
+  EXPECT_GE(done_.at(3).use.burst_hits, 30u);
+  EXPECT_EQ(std::ranges::find_if(done_, of_suspect)->use.burst_hits, 0u) << "a runaway does not rest";
+}
+
 TEST_F(MapWindowsTest, AFullWindowEndsEarly) {
   prober_.hits_a_window = 1000;
   Start();
